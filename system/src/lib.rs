@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The only room that does I/O: NSS, policy files, files opened as their user, the ledger's file and its
+//! lock, the clock, random bytes.
+//!
+//! Nothing in a home is opened as root, nothing that a user controls is followed, and a trouble is never
+//! taken for an absence. Paths come in as parameters; the constants of the build are [`Paths::default`].
+
+pub mod clock;
+pub mod credential;
+mod fault;
+mod file;
+pub mod identity;
+pub mod ledger;
+pub mod paths;
+pub mod pending;
+pub mod policy_files;
+pub mod users;
+
+pub use fault::{Absence, Fault};
+pub use ledger::Ledger;
+pub use paths::Paths;
+pub use users::User;
+
+/// Fills the buffer with random bytes of the kernel's.
+///
+/// # Errors
+/// [`Fault::Random`] when the kernel has none to give.
+pub fn random(buffer: &mut [u8]) -> Result<(), Fault> {
+    getrandom::fill(buffer).map_err(|_| Fault::Random)
+}
+
+/// The short name of this host, as accounts and the default issuer show it.
+pub fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let short = name.split('.').next().unwrap_or_default();
+    if short.is_empty() { "localhost".to_owned() } else { short.to_owned() }
+}

@@ -1,0 +1,106 @@
+//! The account hook: nobody around the code, and enrolment after a first factor that passed.
+//!
+//! Without a marker and outside `account_required` it looks at nothing but the policy, so that cron, at and
+//! `sudo` within its timestamp are not disturbed by anything that is wrong with us.
+
+use twinlock_policy::{Policy, Requirement, Unenrolled};
+use twinlock_system::{Fault, Paths, identity};
+
+use crate::arguments::Arguments;
+use crate::audit::{Line, Named};
+use crate::auth::{unavailable, unknown_argument};
+use crate::enrolment::{self, Enrolment};
+use crate::host::{Host, Level};
+use crate::login::{Login, Ruling, read_policy};
+use crate::marker::Passed;
+use crate::outcome::Outcome;
+use crate::standing::{Standing, Trouble};
+use crate::texts;
+
+/// The flow of `pam_sm_acct_mgmt`.
+pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
+    let marker = host.marker();
+    let policy = read_policy(host, paths);
+    if marker.is_none() && !policy.account_required(&host.service()) {
+        return Outcome::NotAsked;
+    }
+    let Ok(login) = Login::from_host(host) else { return Outcome::Unavailable };
+    if let Err(word) = Arguments::parse(words) {
+        return unknown_argument(host, &login, word);
+    }
+    if identity::effective_uid() != 0 {
+        let trouble = Trouble::Fault(Fault::Identity("this process is not root's"));
+        return unavailable(host, &login, Named::Unknown, &trouble, Some(&policy));
+    }
+    let ruling = match Ruling::of(paths, &policy, &login) {
+        Ok(Some(ruling)) => ruling,
+        Ok(None) => {
+            Line::event("account_refused", &login, Named::Unknown)
+                .plain("reason", "unknown_user")
+                .send(host, Level::Notice);
+            return Outcome::UnknownUser;
+        }
+        Err(fault) => return unavailable(host, &login, Named::Unknown, &Trouble::Fault(fault), Some(&policy)),
+    };
+    // A marker about somebody else, or another service, is none.
+    let passed = marker
+        .filter(|marker| marker.uid == ruling.user.uid && marker.service == login.service)
+        .map(|marker| marker.passed);
+    match (passed, ruling.decision.requirement) {
+        (Some(Passed::Verified), _) => Outcome::Verified,
+        (_, Requirement::Exempt | Requirement::UserDriven) => Outcome::NotAsked,
+        (Some(Passed::MayEnrol), Requirement::Required) => enrol(host, paths, &policy, &login, &ruling),
+        (None, Requirement::Required) => without_auth(host, paths, &policy, &login, &ruling),
+    }
+}
+
+/// The auth hook found nobody enrolled. By now that may have changed, and so may the policy.
+fn enrol(host: &mut dyn Host, paths: &Paths, policy: &Policy, login: &Login, ruling: &Ruling) -> Outcome {
+    match Standing::of(paths, ruling) {
+        Err(trouble) => {
+            unavailable(host, login, Named::User(&ruling.user.name), &trouble, Some(policy))
+        }
+        Ok(Standing::Enrolled(_) | Standing::SwitchedOff(_)) => {
+            refuse(host, policy, login, ruling, "enrolled_meanwhile", texts::enrolled_meanwhile())
+        }
+        Ok(Standing::NotEnrolled) if ruling.decision.unenrolled == Unenrolled::Deny => {
+            let text = texts::may_not_enrol(policy.help());
+            refuse(host, policy, login, ruling, "enrollment_not_allowed", &text)
+        }
+        Ok(Standing::NotEnrolled) => Enrolment { host, paths, policy, login, ruling }.run(),
+    }
+}
+
+/// The auth hook did not run, or not for this user: a public key alone, where a code is required.
+fn without_auth(
+    host: &mut dyn Host,
+    paths: &Paths,
+    policy: &Policy,
+    login: &Login,
+    ruling: &Ruling,
+) -> Outcome {
+    let in_grace = enrolment::grace_of(ruling).is_some()
+        && matches!(Standing::of(paths, ruling), Ok(Standing::NotEnrolled));
+    if in_grace {
+        return Outcome::NotAsked;
+    }
+    refuse(host, policy, login, ruling, "no_code_was_asked", &texts::no_way_around(policy.help()))
+}
+
+fn refuse(
+    host: &mut dyn Host,
+    policy: &Policy,
+    login: &Login,
+    ruling: &Ruling,
+    reason: &str,
+    text: &str,
+) -> Outcome {
+    let mut line = Line::event("account_refused", login, Named::User(&ruling.user.name));
+    line.plain("reason", reason).decision(&ruling.decision, policy);
+    if reason == "no_code_was_asked" {
+        line.quoted("mend", "sshd_config: AuthenticationMethods publickey,keyboard-interactive");
+    }
+    line.send(host, Level::Notice);
+    host.refuse(text);
+    Outcome::Denied
+}

@@ -1,0 +1,29 @@
+//! The words behind the module's name in a PAM stack. No word changes a path, and none turns a failure into a
+//! success; an unknown one is an error, so that a typing mistake is found at once.
+
+/// What the line says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arguments {
+    /// This stack runs the account phase, so enrolment can wait for it.
+    pub account_phase: bool,
+    /// This stack has no password line: whoever is not asked for a code must have shown a public key.
+    pub after_publickey: bool,
+}
+
+impl Arguments {
+    /// Reads the words.
+    ///
+    /// # Errors
+    /// The first word that is not one of ours.
+    pub fn parse<'a>(words: &[&'a str]) -> Result<Self, &'a str> {
+        let mut arguments = Self::default();
+        for &word in words {
+            match word {
+                "account_phase" => arguments.account_phase = true,
+                "after_publickey" => arguments.after_publickey = true,
+                unknown => return Err(unknown),
+            }
+        }
+        Ok(arguments)
+    }
+}

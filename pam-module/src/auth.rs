@@ -1,0 +1,355 @@
+//! The auth hook: is a code wanted, and is it right?
+//!
+//! PAM_SUCCESS leaves here in one place, after a code was verified and its record is durable. The lock is never
+//! held while somebody types.
+
+use twinlock_policy::{Policy, Requirement, Unenrolled};
+use twinlock_system::ledger::Keep;
+use twinlock_system::{Fault, Ledger, Paths, clock, identity};
+use twinlock_verifier::verdict::Accepted;
+use twinlock_verifier::{By, Credential, Rejection, Request, Typed, Verdict, judge, recovery};
+
+use crate::arguments::Arguments;
+use crate::audit::{self, Line, Named};
+use crate::host::{Answer, Echo, Host, Level};
+use crate::login::{Login, Ruling, limits, read_policy};
+use crate::marker::{Marker, Passed};
+use crate::outcome::Outcome;
+use crate::standing::{Standing, Trouble};
+use crate::texts;
+
+/// What sshd answers in the place of a user who may not log in: repeated to the length of what was typed
+/// (OpenSSH, auth-pam.c, fake_password).
+const SSHD_JUNK: &[u8] = b"\x08\n\r\x7fINCORRECT";
+
+/// The flow of `pam_sm_authenticate`.
+pub fn authenticate(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
+    // What an earlier attempt of this connection left says nothing about this one.
+    if host.set_marker(None).is_err() {
+        return Outcome::Unavailable;
+    }
+    let Ok(login) = Login::from_host(host) else {
+        host.log(Level::Notice, "event=code_rejected reason=no_user_name");
+        return Outcome::Refused;
+    };
+    let arguments = match Arguments::parse(words) {
+        Ok(arguments) => arguments,
+        Err(word) => return unknown_argument(host, &login, word),
+    };
+    if identity::effective_uid() != 0 {
+        let trouble = Trouble::Fault(Fault::Identity("this process is not root's"));
+        return unavailable(host, &login, Named::Unknown, &trouble, None);
+    }
+    let policy = read_policy(host, paths);
+    let ruling = match Ruling::of(paths, &policy, &login) {
+        Ok(Some(ruling)) => ruling,
+        Ok(None) => return unknown_user(host, &login, &policy),
+        Err(fault) => return unavailable(host, &login, Named::Unknown, &Trouble::Fault(fault), Some(&policy)),
+    };
+    let outcome = Attempt { host, paths, policy: &policy, login: &login, ruling: &ruling, arguments }.run();
+    if outcome == Outcome::Refused {
+        audit::authentication_failure(host, &login, Named::User(&ruling.user.name));
+    }
+    outcome
+}
+
+/// One run of the auth hook for a user whom NSS knows.
+struct Attempt<'a> {
+    host: &'a mut dyn Host,
+    paths: &'a Paths,
+    policy: &'a Policy,
+    login: &'a Login,
+    ruling: &'a Ruling,
+    arguments: Arguments,
+}
+
+impl Attempt<'_> {
+    fn run(&mut self) -> Outcome {
+        let required = match self.ruling.decision.requirement {
+            Requirement::Exempt => return self.not_asked("exempt"),
+            Requirement::UserDriven => false,
+            Requirement::Required => true,
+        };
+        match Standing::of(self.paths, self.ruling) {
+            Ok(Standing::NotEnrolled) if required => self.not_enrolled(),
+            Ok(Standing::NotEnrolled) => self.not_asked("not_enrolled"),
+            Ok(Standing::SwitchedOff(_)) if !required => self.not_asked("switched_off"),
+            Ok(Standing::Enrolled(credential) | Standing::SwitchedOff(credential)) => self.ask(&credential),
+            Err(trouble) => self.unavailable(&trouble),
+        }
+    }
+
+    /// Nothing is asked. Behind a stack without a first factor that is only right after a public key.
+    fn not_asked(&mut self, why: &str) -> Outcome {
+        if self.arguments.after_publickey && !self.came_by_public_key() {
+            return self.refuse_without_key();
+        }
+        self.line("code_not_asked").plain("reason", why).send(self.host, Level::Info);
+        Outcome::NotAsked
+    }
+
+    /// A code is required and there is none: the account hook may lead through enrolment, if this stack runs it
+    /// and the service is one that can.
+    fn not_enrolled(&mut self) -> Outcome {
+        let decision = &self.ruling.decision;
+        let grace = crate::enrolment::grace_of(self.ruling);
+        let may_enrol =
+            decision.unenrolled == Unenrolled::Enroll && self.arguments.account_phase && decision.enroll_here;
+        if self.arguments.after_publickey && !self.came_by_public_key() {
+            return self.refuse_without_key();
+        }
+        if may_enrol {
+            return match self.mark(Passed::MayEnrol) {
+                Ok(()) => {
+                    self.line("enrollment_due").send(self.host, Level::Info);
+                    Outcome::NotAsked
+                }
+                Err(outcome) => outcome,
+            };
+        }
+        if grace.is_some() {
+            return self.not_asked("in_grace");
+        }
+        let reason = match decision.unenrolled {
+            Unenrolled::Deny => "enrollment_not_allowed",
+            Unenrolled::Enroll if !decision.enroll_here => "service_cannot_enroll",
+            Unenrolled::Enroll => "no_account_phase",
+        };
+        self.line("code_rejected").plain("reason", reason).send(self.host, Level::Notice);
+        let text = match decision.unenrolled {
+            Unenrolled::Deny => texts::may_not_enrol(self.policy.help()),
+            Unenrolled::Enroll => twinlock_enrollment::prompt::set_up_elsewhere(self.policy.help()),
+        };
+        self.host.refuse(&text);
+        Outcome::Refused
+    }
+
+    fn came_by_public_key(&mut self) -> bool {
+        // Set by sshd for modules that run after a first method (OpenSSH, auth-pam.c; `ExposeAuthInfo` is not
+        // needed for it): one line per method that succeeded.
+        let methods = self.host.variable(c"SSH_AUTH_INFO_0").unwrap_or_default();
+        methods.lines().any(|line| line.split(' ').next() == Some("publickey"))
+    }
+
+    fn refuse_without_key(&mut self) -> Outcome {
+        self.line("code_rejected").plain("reason", "no_public_key").send(self.host, Level::Notice);
+        Outcome::Refused
+    }
+
+    /// Asks for codes, up to the policy's number of them.
+    fn ask(&mut self, credential: &Credential) -> Outcome {
+        let mut clock_is_wrong = false;
+        for _ in 0..self.policy.attempts() {
+            let Ok(Some(answer)) = self.host.ask(Echo::Off, texts::CODE) else {
+                self.line("code_rejected").plain("reason", "no_answer").send(self.host, Level::Notice);
+                return Outcome::Refused;
+            };
+            if let Some(reason) = not_an_answer(self.host, &answer) {
+                self.line("code_rejected").plain("reason", reason).send(self.host, Level::Notice);
+                return Outcome::Refused;
+            }
+            let typed = Typed::from_bytes(answer.as_bytes());
+            drop(answer);
+            let judged = match self.check(credential, &typed) {
+                Ok(judged) => judged,
+                Err(fault) => return self.unavailable(&Trouble::Fault(fault)),
+            };
+            match judged {
+                Judged::Repaired => return self.repaired(),
+                Judged::Verdict(Verdict::Accepted(accepted)) => return self.accept(&accepted),
+                Judged::Verdict(Verdict::Rejected(rejection)) => {
+                    clock_is_wrong = rejection == Rejection::Clock;
+                    if let Some(outcome) = self.reject(rejection) {
+                        return outcome;
+                    }
+                }
+            }
+        }
+        if clock_is_wrong { Outcome::Unavailable } else { Outcome::Refused }
+    }
+
+    /// Judges an answer under the lock. When this returns a verdict, it is recorded.
+    fn check(&self, credential: &Credential, typed: &Typed) -> Result<Judged, Fault> {
+        let limits = limits(self.policy);
+        let now = clock::now();
+        // Slow, so before the lock.
+        let recovery_hash = match (typed, &credential.recovery) {
+            (Typed::Recovery(code), Some(set)) => Some(recovery::hash(code, &set.salt, set.rounds)),
+            _ => None,
+        };
+        // Nothing is created or locked for an answer that cannot be a code.
+        let shaped = match typed {
+            Typed::Code(code) => credential.takes_digits(code.len()),
+            Typed::Recovery(_) => recovery_hash.is_some(),
+            Typed::Empty => return Ok(Judged::Verdict(Verdict::Rejected(Rejection::Empty))),
+            Typed::Unshaped => false,
+        };
+        if !shaped {
+            return Ok(Judged::Verdict(Verdict::Rejected(Rejection::Unshaped)));
+        }
+        let request = Request {
+            typed,
+            recovery_hash,
+            credential,
+            now,
+            built: clock::BUILT,
+            source: self.login.source(),
+            service: &self.login.service,
+            policy: self.policy.hash(),
+            limits: &limits,
+        };
+        Ledger::new(self.paths).change(&self.ruling.user, Some(credential), now, |change| {
+            if change.repaired {
+                return (Judged::Repaired, Keep::Record);
+            }
+            let verdict = judge(&request, change.record);
+            let keep = if verdict.must_be_recorded() { Keep::Record } else { Keep::Nothing };
+            (Judged::Verdict(verdict), keep)
+        })
+    }
+
+    /// The code was right, and that is on the disk.
+    fn accept(&mut self, accepted: &Accepted) -> Outcome {
+        if let Err(outcome) = self.mark(Passed::Verified) {
+            return outcome;
+        }
+        match &accepted.by {
+            By::Authenticator(label) => {
+                self.line("code_accepted").quoted("authenticator", label).send(self.host, Level::Info);
+                // Without it the session only lacks a name for whoever it was; the log has it.
+                let _ = self.host.set_variable("TWINLOCK_AUTHENTICATOR", label);
+            }
+            By::RecoveryCode { left } => {
+                let left = left.to_string();
+                self.line("recovery_code_accepted").plain("left", &left).send(self.host, Level::Info);
+            }
+        }
+        if let Some(text) = texts::accepted(accepted) {
+            self.host.tell(&text);
+        }
+        Outcome::Verified
+    }
+
+    /// The code was not right; None when another may be typed.
+    fn reject(&mut self, rejection: Rejection) -> Option<Outcome> {
+        let (reason, end) = match rejection {
+            Rejection::Empty => ("empty", None),
+            Rejection::Unshaped => ("unshaped", None),
+            Rejection::Replayed => ("replayed", None),
+            Rejection::Wrong => ("wrong", None),
+            Rejection::WrongRecovery => ("wrong_recovery_code", None),
+            Rejection::Clock => ("clock", None),
+            Rejection::Throttled { .. } => ("throttled", Some(Outcome::Refused)),
+            Rejection::Disabled => ("disabled", None),
+            Rejection::Unregistered => ("credential_unregistered", Some(Outcome::Unavailable)),
+        };
+        let mut line = self.line("code_rejected");
+        line.plain("reason", reason);
+        match rejection {
+            Rejection::Throttled { wait } => {
+                line.plain("wait", &wait.to_string());
+            }
+            Rejection::Clock => {
+                line.quoted("mend", "set the clock; if it was ahead before, `twinlock unlock` the user");
+            }
+            Rejection::Disabled => {
+                line.quoted("mend", "`twinlock unlock` the user");
+            }
+            _ => {}
+        }
+        line.send(self.host, Level::Notice);
+        self.host.refuse(&texts::rejection(rejection, self.policy.help()));
+        end
+    }
+
+    fn repaired(&mut self) -> Outcome {
+        let mut line = self.line("ledger_repaired");
+        line.quoted("effect", "codes of the last minutes and all recovery codes count as used");
+        line.send(self.host, Level::Error);
+        self.host.refuse(&texts::repaired(self.policy.help()));
+        Outcome::Unavailable
+    }
+
+    fn unavailable(&mut self, trouble: &Trouble) -> Outcome {
+        let named = Named::User(&self.ruling.user.name);
+        unavailable(self.host, self.login, named, trouble, Some(self.policy))
+    }
+
+    fn mark(&mut self, passed: Passed) -> Result<(), Outcome> {
+        let marker = Marker { uid: self.ruling.user.uid, service: self.login.service.clone(), passed };
+        self.host.set_marker(Some(marker)).map_err(|_| Outcome::Unavailable)
+    }
+
+    fn line(&self, event: &str) -> Line {
+        let mut line = Line::event(event, self.login, Named::User(&self.ruling.user.name));
+        line.decision(&self.ruling.decision, self.policy);
+        line
+    }
+}
+
+/// What came of an answer.
+enum Judged {
+    Verdict(Verdict),
+    /// One copy of the record was damaged: it is whole again, and this answer was not looked at.
+    Repaired,
+}
+
+/// Why an answer ends the hook at once: it is the password, or sshd's junk. None of it is an attempt.
+fn not_an_answer(host: &dyn Host, answer: &Answer) -> Option<&'static str> {
+    let bytes = answer.as_bytes();
+    if bytes.is_empty() {
+        return None;
+    }
+    if bytes.iter().zip(SSHD_JUNK.iter().cycle()).all(|(typed, junk)| typed == junk) {
+        return Some("barred_by_sshd");
+    }
+    host.is_password(bytes).then_some("password")
+}
+
+/// Asks like for any other user, and refuses whatever comes.
+fn unknown_user(host: &mut dyn Host, login: &Login, policy: &Policy) -> Outcome {
+    for _ in 0..policy.attempts() {
+        let Ok(Some(answer)) = host.ask(Echo::Off, texts::CODE) else { break };
+        if not_an_answer(host, &answer).is_some() {
+            break;
+        }
+        let rejection = match Typed::from_bytes(answer.as_bytes()) {
+            Typed::Empty => Rejection::Empty,
+            Typed::Unshaped => Rejection::Unshaped,
+            Typed::Code(_) => Rejection::Wrong,
+            Typed::Recovery(_) => Rejection::WrongRecovery,
+        };
+        host.refuse(&texts::rejection(rejection, policy.help()));
+    }
+    Line::event("code_rejected", login, Named::Unknown)
+        .plain("reason", "unknown_user")
+        .send(host, Level::Notice);
+    audit::authentication_failure(host, login, Named::Unknown);
+    Outcome::UnknownUser
+}
+
+/// Something that must work does not: says what in the log, and that much to the person.
+pub fn unavailable(
+    host: &mut dyn Host,
+    login: &Login,
+    named: Named<'_>,
+    trouble: &Trouble,
+    policy: Option<&Policy>,
+) -> Outcome {
+    Line::event("unavailable", login, named)
+        .plain("reason", trouble.reason())
+        .quoted("error", &trouble.to_string())
+        .send(host, Level::Error);
+    host.refuse(&texts::unavailable(policy.and_then(Policy::help)));
+    Outcome::Unavailable
+}
+
+/// A word on the module's line that is not one of ours.
+pub fn unknown_argument(host: &mut dyn Host, login: &Login, word: &str) -> Outcome {
+    Line::event("misconfigured", login, Named::Unknown)
+        .plain("reason", "unknown_argument")
+        .quoted("argument", word)
+        .quoted("mend", "see pam_twinlock(8) for the words that this line may have")
+        .send(host, Level::Error);
+    Outcome::Misconfigured
+}

@@ -1,0 +1,264 @@
+//! Enrolment at login, in the account phase: only whoever passed a first factor sees a key.
+//!
+//! What is shown is kept as pending, so that a cut connection changes nothing, and only for whom it was shown
+//! to. The credential is written as the user, then registered in the ledger; only then is anybody in.
+
+use twinlock_enrollment::pending::Pending;
+use twinlock_enrollment::prompt::{self, Picture};
+use twinlock_enrollment::qr::Polarity;
+use twinlock_enrollment::{Account, Material, Parameters};
+use twinlock_policy::{Grace, Policy, Store, grace};
+use twinlock_system::credential::{Found, Place, has_home, read, write};
+use twinlock_system::ledger::Keep;
+use twinlock_system::{Fault, Ledger, Paths, clock, host_name, pending, random};
+use twinlock_verifier::record::{Acceptance, GraceStart, MAX_GRACES};
+use twinlock_verifier::steps::{self, Match};
+use twinlock_verifier::{Algorithm, Authenticator, Credential, RecoverySet, Typed, recovery};
+use zeroize::Zeroizing;
+
+use crate::audit::{Line, Named};
+use crate::auth::unavailable;
+use crate::host::{Echo, Host, Level};
+use crate::login::{Login, Ruling};
+use crate::outcome::Outcome;
+use crate::standing::Trouble;
+use crate::texts;
+
+/// Answers to the enrolment prompt. The key is on the screen, so there is nothing to guess; this only ends a
+/// conversation that answers by itself.
+const ANSWERS: u8 = 12;
+/// The label of an authenticator that was enrolled at login.
+const LABEL: &str = "phone";
+
+/// Until when (Unix seconds) a user who must enrol may still put it off; None when not.
+pub fn grace_of(ruling: &Ruling) -> Option<i64> {
+    let start = started(ruling);
+    match grace(&ruling.decision, start, ruling.now, ruling.clock_is_behind) {
+        Grace::Until(end) => Some(end),
+        Grace::Over(_) => None,
+    }
+}
+
+fn started(ruling: &Ruling) -> Option<i64> {
+    let key = ruling.decision.grace_key?;
+    let record = ruling.record.as_ref().ok()?.as_ref()?;
+    record.graces.iter().find(|grace| grace.rule == key.0).map(|grace| grace.start)
+}
+
+/// One enrolment at login.
+pub struct Enrolment<'a> {
+    /// The host.
+    pub host: &'a mut dyn Host,
+    /// Places of policy and state.
+    pub paths: &'a Paths,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// The login.
+    pub login: &'a Login,
+    /// The user and the decision.
+    pub ruling: &'a Ruling,
+}
+
+impl Enrolment<'_> {
+    /// Leads the user through enrolment, or lets them put it off while they are in grace.
+    pub fn run(mut self) -> Outcome {
+        if let Some(until) = grace_of(self.ruling) {
+            match self.begin_grace().map(|()| self.put_off(until)) {
+                Ok(true) => return Outcome::NotAsked,
+                Ok(false) => {}
+                Err(fault) => return self.unavailable(fault),
+            }
+        }
+        let (shown, again) = match self.pending() {
+            Ok(pending) => pending,
+            Err(fault) => return self.unavailable(fault),
+        };
+        self.line("enrollment_started").plain("again", if again { "yes" } else { "no" }).send(self.host, Level::Info);
+        let Some(step) = self.confirm(&shown, again) else { return self.given_up() };
+        let (codes, outcome) = match self.finish(&shown, step) {
+            Ok(finished) => finished,
+            Err(fault) => return self.unavailable(fault),
+        };
+        if outcome == Outcome::Verified {
+            let _ = self.host.set_variable("TWINLOCK_AUTHENTICATOR", LABEL);
+            self.line("enrolled").quoted("authenticator", LABEL).send(self.host, Level::Info);
+            // The user is enrolled, whether or not they see this; without it they have a phone and no spare.
+            let _ = self.host.ask(Echo::On, &prompt::recovery_codes(&codes));
+        } else {
+            self.line("account_refused").plain("reason", "enrolled_meanwhile").send(self.host, Level::Notice);
+            self.host.refuse(texts::enrolled_meanwhile());
+        }
+        outcome
+    }
+
+    /// Writes down when the days of grace began, unless that is known.
+    fn begin_grace(&self) -> Result<(), Fault> {
+        let Some(key) = self.ruling.decision.grace_key else { return Ok(()) };
+        if started(self.ruling).is_some() {
+            return Ok(());
+        }
+        Ledger::new(self.paths).change(&self.ruling.user, None, self.ruling.now, |change| {
+            let graces = &mut change.record.graces;
+            // The first start stays: two rules in turn must not renew each other's days.
+            if graces.iter().all(|grace| grace.rule != key.0) && graces.len() < MAX_GRACES {
+                graces.push(GraceStart { rule: key.0, start: self.ruling.now });
+            }
+            ((), Keep::Record)
+        })
+    }
+
+    /// Whether the user wants to enrol later. No answer, or no way to ask, means later.
+    fn put_off(&mut self, until: i64) -> bool {
+        let answer = self.host.ask(Echo::On, &texts::reminder(until));
+        let now = matches!(&answer, Ok(Some(answer)) if answer.as_bytes().trim_ascii().eq_ignore_ascii_case(b"y"));
+        if !now {
+            self.line("enrollment_put_off").quoted("until", &clock::readable(until)).send(self.host, Level::Info);
+        }
+        !now
+    }
+
+    /// The key to show: the one shown before if it was to the same place a short while ago, else a new one.
+    fn pending(&self) -> Result<(Pending, bool), Fault> {
+        let (uid, origin) = (self.ruling.user.uid, self.login.origin());
+        if let Some(bytes) = pending::read(self.paths, uid)? {
+            // A damaged one is replaced: nobody has finished with it.
+            let old = std::str::from_utf8(&bytes).ok().and_then(|text| Pending::parse(text).ok());
+            if let Some(old) = old.filter(|old| {
+                old.belongs_to(&self.ruling.user.name)
+                    && old.reusable_by(&self.login.service, &origin, self.ruling.now)
+            }) {
+                return Ok((old, true));
+            }
+        }
+        let mut secret = Zeroizing::new([0; 20]);
+        random(secret.as_mut_slice())?;
+        let new = Pending {
+            user: self.ruling.user.name.clone(),
+            service: self.login.service.clone(),
+            source: origin,
+            first_shown: self.ruling.now,
+            secret,
+            parameters: Parameters::default(),
+        };
+        pending::write(self.paths, uid, new.to_text().as_bytes())?;
+        Ok((new, false))
+    }
+
+    /// Shows the key until a right code comes back; its step, or None when the conversation ends.
+    fn confirm(&mut self, shown: &Pending, again: bool) -> Option<u64> {
+        let host_name = host_name();
+        let issuer = self.policy.issuer().unwrap_or(&host_name);
+        let account = format!("{}@{host_name}", self.ruling.user.name);
+        let show = |picture| {
+            prompt::scan_and_confirm(&prompt::Enrolment {
+                account: Account { issuer, account: &account },
+                pending: shown,
+                shown_before: again,
+                help: self.policy.help(),
+                picture,
+            })
+        };
+        let authenticator = authenticator(shown, self.ruling.now);
+        // A newline first: some clients begin a prompt with words of their own.
+        let mut text = Zeroizing::new(format!("\n{}", *show(Picture::HalfBlocks(Polarity::Dark))));
+        for _ in 0..ANSWERS {
+            let answer = self.host.ask(Echo::On, &text).ok()??;
+            if std::str::from_utf8(answer.as_bytes()).is_ok_and(prompt::wants_ascii_picture) {
+                text = Zeroizing::new(format!("\n{}", *show(Picture::Ascii(Polarity::Dark))));
+                continue;
+            }
+            if let Typed::Code(code) = Typed::from_bytes(answer.as_bytes())
+                && let Match::Fresh { step, .. } = steps::find(&authenticator, &code, clock::now(), 0, 0)
+            {
+                return Some(step);
+            }
+            self.line("enrollment_code_rejected").plain("reason", "wrong").send(self.host, Level::Info);
+            text = Zeroizing::new(prompt::code_was_not_right(&shown.parameters, self.policy.help()));
+        }
+        None
+    }
+
+    /// Writes the credential and registers it, durably, unless somebody else was faster.
+    fn finish(
+        &self,
+        shown: &Pending,
+        step: u64,
+    ) -> Result<(twinlock_enrollment::RecoveryCodes, Outcome), Fault> {
+        let user = &self.ruling.user;
+        let now = clock::now();
+        let mut bytes = Zeroizing::new([0; Material::RANDOM_BYTES]);
+        random(bytes.as_mut_slice())?;
+        let material = Material::from_random(&bytes);
+        let codes = material.recovery_codes;
+        let credential = Credential {
+            authenticators: vec![authenticator(shown, now)],
+            recovery: Some(RecoverySet::new(codes.iter(), &material.salt, recovery::DEFAULT_ROUNDS)),
+        };
+        let place = match self.ruling.decision.credential_store {
+            Store::Home if has_home(user) => Place::Home,
+            // No home yet: pam_mkhomedir comes after us.
+            Store::Home | Store::System => Place::System,
+        };
+        // Under the lock, so that of two logins that enrol at once one is told that it was too late, and the
+        // credential of the other stays. Nobody types meanwhile.
+        let outcome = Ledger::new(self.paths).change(user, None, now, |change| {
+            let written = match read(self.paths, user) {
+                Ok(Found::Absent) if !change.record.enrolled => {
+                    write(self.paths, user, place, credential.to_text().as_bytes())
+                }
+                Ok(_) => return (Ok(Outcome::Denied), Keep::Nothing),
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = written {
+                return (Err(fault), Keep::Nothing);
+            }
+            change.record.register(&credential);
+            for entry in &mut change.record.authenticators {
+                entry.last_step = step;
+            }
+            change.record.last = Some(Acceptance {
+                at: now,
+                policy: self.policy.hash(),
+                service: self.login.service.clone(),
+            });
+            (Ok(Outcome::Verified), Keep::Record)
+        })??;
+        // Left behind it would only be shown once more, to nobody: the user is enrolled.
+        let _ = pending::remove(self.paths, user.uid);
+        Ok((codes, outcome))
+    }
+
+    fn given_up(&mut self) -> Outcome {
+        self.line("account_refused").plain("reason", "not_enrolled").send(self.host, Level::Notice);
+        self.host.refuse(&texts::not_enrolled(self.policy.help()));
+        Outcome::Denied
+    }
+
+    fn unavailable(&mut self, fault: Fault) -> Outcome {
+        let named = Named::User(&self.ruling.user.name);
+        unavailable(self.host, self.login, named, &Trouble::Fault(fault), Some(self.policy))
+    }
+
+    fn line(&self, event: &str) -> Line {
+        let mut line = Line::event(event, self.login, Named::User(&self.ruling.user.name));
+        line.decision(&self.ruling.decision, self.policy);
+        line
+    }
+}
+
+/// The authenticator that the shown key makes.
+fn authenticator(shown: &Pending, now: i64) -> Authenticator {
+    Authenticator {
+        id: 1,
+        label: LABEL.to_owned(),
+        secret: Zeroizing::new(shown.secret.to_vec()),
+        algorithm: match shown.parameters.algorithm {
+            twinlock_enrollment::Algorithm::Sha1 => Algorithm::Sha1,
+            twinlock_enrollment::Algorithm::Sha256 => Algorithm::Sha256,
+            twinlock_enrollment::Algorithm::Sha512 => Algorithm::Sha512,
+        },
+        digits: shown.parameters.digits,
+        period: shown.parameters.period,
+        enrolled: now,
+    }
+}

@@ -1,0 +1,22 @@
+//! What the auth hook tells the account hook of the same transaction. It names the user and the service it is
+//! about, so that it counts for nobody else; every entry of auth replaces it.
+
+/// What happened in the auth hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// A code was verified and recorded.
+    Verified,
+    /// No code could be asked for yet: the account hook may lead through enrolment.
+    MayEnrol,
+}
+
+/// A note from auth to account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// UID of the user it is about.
+    pub uid: u32,
+    /// PAM service it is about.
+    pub service: String,
+    /// What happened.
+    pub passed: Passed,
+}

@@ -1,0 +1,73 @@
+//! The wall clock, and the time before which it cannot be right.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Unix seconds of this build: the time of the sources' last change, so that two builds are the same.
+/// A clock that shows less was never set.
+pub const BUILT: i64 = {
+    let text = env!("TWINLOCK_BUILT").as_bytes();
+    let mut value = 0i64;
+    let mut at = 0;
+    while at < text.len() {
+        value = value * 10 + (text[at] - b'0') as i64;
+        at += 1;
+    }
+    value
+};
+
+/// Unix seconds now; before 1970 they are negative.
+pub fn now() -> i64 {
+    let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => seconds(since),
+        Err(before) => seconds(before.duration()).saturating_neg(),
+    }
+}
+
+/// Unix seconds as `2027-01-31 23:59:59 UTC`; RFC 3339 with a space, as people read it.
+pub fn readable(unix: i64) -> String {
+    let days = unix.div_euclid(86_400);
+    let second = unix.rem_euclid(86_400);
+    let (year, month, day) = civil(days);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+/// Days since 1970-01-01 to year, month and day of the Gregorian calendar, counted from March so that the
+/// leap day is the last of its year.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days.saturating_add(719_468);
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_a_calendar_shows_them() {
+        let cases = [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_764_033_836, "2025-11-25 01:23:56 UTC"),
+            (2_147_483_648, "2038-01-19 03:14:08 UTC"),
+            (4_294_967_296, "2106-02-07 06:28:16 UTC"),
+            (-1, "1969-12-31 23:59:59 UTC"),
+        ];
+        for (unix, text) in cases {
+            assert_eq!(readable(unix), text);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A user's credential file: in their home, opened as themselves; or in the state folder, where root's
+//! processes alone can read it. A file in the state folder is the one that counts.
+//!
+//! Both parts of the path below the home are opened one by one with O_NOFOLLOW, so no link that a user
+//! plants is ever followed (docs/decisions/0001).
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, fchmod, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use twinlock_verifier::credential::MAX_FILE;
+use zeroize::Zeroizing;
+
+use crate::file::{self, Expected};
+use crate::identity::{Groups, as_user};
+use crate::{Fault, Paths, User};
+
+const FOLDER: &str = ".twinlock";
+const NAME: &str = "credential.toml";
+/// Group and others may do nothing with a credential.
+const NOT_PRIVATE: u32 = 0o077;
+
+/// Where a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `~/.twinlock/credential.toml`.
+    Home,
+    /// `/var/lib/twinlock/credentials/<uid>.toml`.
+    System,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub enum Found {
+    /// The home could be read, or does not exist yet, and holds none.
+    Absent,
+    /// A credential's bytes.
+    Bytes(Zeroizing<Vec<u8>>, Place),
+}
+
+/// The path of the credential in a user's home.
+pub fn home_path(user: &User) -> PathBuf {
+    user.home.join(FOLDER).join(NAME)
+}
+
+/// The path of the credential in the state folder.
+pub fn system_path(paths: &Paths, uid: u32) -> PathBuf {
+    paths.state.join("credentials").join(format!("{uid}.toml"))
+}
+
+/// Reads a user's credential.
+///
+/// # Errors
+/// A [`Fault`] for anything but a file that is safe, or none at all: only ENOENT is an absence.
+pub fn read(paths: &Paths, user: &User) -> Result<Found, Fault> {
+    if let Some(bytes) = read_system(paths, user)? {
+        return Ok(Found::Bytes(bytes, Place::System));
+    }
+    let as_user_with = |groups| as_user(user, groups, || read_home(user))?;
+    let first = as_user_with(Groups::None);
+    let found = match first {
+        // Perhaps a folder on the way lets only a group in. Asking for the groups is dear, so it comes second.
+        Err(Fault::Io { errno: Errno::EACCES, .. }) if nix::unistd::geteuid().is_root() => {
+            as_user_with(Groups::All)
+        }
+        other => other,
+    };
+    Ok(found?.map_or(Found::Absent, |bytes| Found::Bytes(bytes, Place::Home)))
+}
+
+fn read_system(paths: &Paths, user: &User) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(None);
+    }
+    let path = system_path(paths, user.uid);
+    let folder_path = paths.state.join("credentials");
+    let folder = match file::open_folder(&folder_path) {
+        Err(Errno::ENOENT) => return Ok(None),
+        opened => opened.map_err(Fault::io("open", &folder_path))?,
+    };
+    file::check_folder(&folder_path, &folder, 0, NOT_PRIVATE)?;
+    read_one(&folder, &format!("{}.toml", user.uid), &path, 0)
+}
+
+fn read_home(user: &User) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    let Some(folder) = open_home_folder(user)? else { return Ok(None) };
+    read_one(&folder, NAME, &home_path(user), user.uid)
+}
+
+/// `~/.twinlock`, or None where there is none, or no home.
+fn open_home_folder(user: &User) -> Result<Option<OwnedFd>, Fault> {
+    if !user.home.is_absolute() {
+        return Err(Fault::not_safe(&user.home, "is the home, and not an absolute path"));
+    }
+    let home = match file::open_folder(&user.home) {
+        Err(Errno::ENOENT) => return Ok(None),
+        opened => opened.map_err(Fault::io("open", &user.home))?,
+    };
+    let path = user.home.join(FOLDER);
+    let folder = match file::open_subfolder(&home, FOLDER) {
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(Errno::ENOTDIR | Errno::ELOOP) => return Err(Fault::not_safe(&path, "is not a folder")),
+        opened => opened.map_err(Fault::io("open", &path))?,
+    };
+    file::check_folder(&path, &folder, user.uid, 0o022)?;
+    Ok(Some(folder))
+}
+
+fn read_one(
+    folder: &OwnedFd,
+    name: &str,
+    path: &Path,
+    uid: u32,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    let opened = match file::open_file(folder, name, OFlag::O_RDONLY, Mode::empty()) {
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(Errno::ELOOP) => return Err(Fault::not_safe(path, "is a symbolic link")),
+        Err(Errno::ENXIO) => return Err(Fault::not_safe(path, "is not a regular file")),
+        opened => opened.map_err(Fault::io("open", path))?,
+    };
+    file::read_all(path, opened, &Expected { uid, forbidden: NOT_PRIVATE, most: MAX_FILE }).map(Some)
+}
+
+/// Writes a user's credential, whole or not at all, with its final mode from the first moment.
+///
+/// In the home this is done as the user; `~/.twinlock` is made if it is not there.
+///
+/// # Errors
+/// A [`Fault`]; then what was there before is still there.
+pub fn write(paths: &Paths, user: &User, place: Place, text: &[u8]) -> Result<PathBuf, Fault> {
+    match place {
+        Place::Home => as_user(user, Groups::None, || write_home(user, text))?,
+        Place::System => {
+            let folder_path = paths.state.join("credentials");
+            let folder = file::open_folder(&folder_path).map_err(Fault::io("open", &folder_path))?;
+            file::check_folder(&folder_path, &folder, 0, NOT_PRIVATE)?;
+            let path = system_path(paths, user.uid);
+            file::replace(&folder, &format!("{}.toml", user.uid), &path, text)?;
+            Ok(path)
+        }
+    }
+}
+
+/// Whether the user has a home that a credential can be written to.
+pub fn has_home(user: &User) -> bool {
+    user.home.is_absolute() && user.home != Path::new("/") && file::open_folder(&user.home).is_ok()
+}
+
+fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {
+    let home = file::open_folder(&user.home).map_err(Fault::io("open", &user.home))?;
+    let folder_path = user.home.join(FOLDER);
+    match mkdirat(&home, FOLDER, Mode::S_IRWXU) {
+        Ok(()) => {
+            // The host's umask may have taken bits away; it is not ours to change.
+            let made = file::open_file(&home, FOLDER, OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty());
+            let made = made.map_err(Fault::io("open", &folder_path))?;
+            fchmod(&made, Mode::S_IRWXU).map_err(Fault::io("set the mode of", &folder_path))?;
+        }
+        Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(Fault::io("make", &folder_path)(errno)),
+    }
+    let folder = open_home_folder(user)?
+        .ok_or_else(|| Fault::not_safe(&folder_path, "vanished while it was being written"))?;
+    let path = home_path(user);
+    file::replace(&folder, NAME, &path, text)?;
+    Ok(path)
+}
+
+/// Removes a user's credential from one place. Absent is fine.
+///
+/// # Errors
+/// A [`Fault`] when it is there and cannot be removed.
+pub fn remove(paths: &Paths, user: &User, place: Place) -> Result<(), Fault> {
+    let gone = |removed: nix::Result<()>, path: &Path| match removed {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(Fault::io("remove", path)(errno)),
+    };
+    match place {
+        Place::Home => as_user(user, Groups::None, || match open_home_folder(user)? {
+            Some(folder) => gone(unlinkat(&folder, NAME, UnlinkatFlags::NoRemoveDir), &home_path(user)),
+            None => Ok(()),
+        })?,
+        Place::System => {
+            let path = system_path(paths, user.uid);
+            gone(nix::unistd::unlink(&path), &path)
+        }
+    }
+}

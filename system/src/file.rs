@@ -1,0 +1,144 @@
+//! Opening, checking and reading small files without following, waiting or trusting.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat2};
+use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+use zeroize::Zeroizing;
+
+use crate::Fault;
+
+/// Flags of every open: never a controlling terminal, never inherited, never a wait on a FIFO or device.
+pub(crate) const SAFE: OFlag = OFlag::O_CLOEXEC.union(OFlag::O_NOCTTY).union(OFlag::O_NONBLOCK);
+
+/// Opens a folder as a place to start from. Links on the way to it are followed: its path is the
+/// administrator's.
+pub(crate) fn open_folder(path: &Path) -> nix::Result<OwnedFd> {
+    open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// Opens the folder `name` in `parent`; a link in its place is an error (ENOTDIR or ELOOP).
+pub(crate) fn open_subfolder(parent: impl AsFd, name: &str) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    openat(parent, name, flags, Mode::empty())
+}
+
+/// Opens the file `name` in `folder`; a link in its place is an error (ELOOP).
+pub(crate) fn open_file(folder: impl AsFd, name: &str, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
+    openat(folder, name, SAFE | OFlag::O_NOFOLLOW | flags, mode)
+}
+
+/// What a file must be like before a byte of it is believed.
+pub(crate) struct Expected {
+    /// Its owner.
+    pub uid: u32,
+    /// Permission bits that must not be set.
+    pub forbidden: u32,
+    /// Its largest size in bytes.
+    pub most: usize,
+}
+
+/// Checks an open file: regular, of the expected owner, without forbidden permissions, with one name, not
+/// larger than expected.
+pub(crate) fn check_file(path: &Path, file: impl AsFd, expected: &Expected) -> Result<FileStat, Fault> {
+    let stat = fstat(file).map_err(Fault::io("examine", path))?;
+    let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
+    if kind != SFlag::S_IFREG {
+        return Err(Fault::not_safe(path, "is not a regular file"));
+    }
+    check_owner(path, &stat, expected)?;
+    if stat.st_nlink != 1 {
+        return Err(Fault::not_safe(path, format!("has {} names (hard links)", stat.st_nlink)));
+    }
+    if usize::try_from(stat.st_size).unwrap_or(usize::MAX) > expected.most {
+        return Err(Fault::not_safe(path, format!("has more than {} bytes", expected.most)));
+    }
+    Ok(stat)
+}
+
+/// Checks an open folder's owner and permissions.
+pub(crate) fn check_folder(path: &Path, folder: impl AsFd, uid: u32, forbidden: u32) -> Result<(), Fault> {
+    let stat = fstat(folder).map_err(Fault::io("examine", path))?;
+    check_owner(path, &stat, &Expected { uid, forbidden, most: usize::MAX })
+}
+
+fn check_owner(path: &Path, stat: &FileStat, expected: &Expected) -> Result<(), Fault> {
+    if stat.st_uid != expected.uid {
+        return Err(Fault::not_safe(path, format!("belongs to UID {}, not {}", stat.st_uid, expected.uid)));
+    }
+    if stat.st_mode & expected.forbidden != 0 {
+        return Err(Fault::not_safe(path, format!("has mode {:04o}", stat.st_mode & 0o7777)));
+    }
+    Ok(())
+}
+
+/// Reads a checked file whole. It may have grown since; then it is an error.
+pub(crate) fn read_all(path: &Path, file: OwnedFd, expected: &Expected) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let stat = check_file(path, &file, expected)?;
+    let size = usize::try_from(stat.st_size).unwrap_or(0);
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size.saturating_add(1)));
+    let limit = u64::try_from(expected.most).unwrap_or(u64::MAX).saturating_add(1);
+    File::from(file).take(limit).read_to_end(&mut bytes).map_err(|error| Fault::Io {
+        doing: "read",
+        path: path.to_owned(),
+        errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+    })?;
+    if bytes.len() > expected.most {
+        return Err(Fault::not_safe(path, format!("has more than {} bytes", expected.most)));
+    }
+    Ok(bytes)
+}
+
+/// An error of the standard library as the errno that it carries.
+pub(crate) fn errno(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// Makes sure that a file of this size may be written. Going past the limit would raise SIGXFSZ in a host
+/// that is not ours to end.
+pub(crate) fn allowed_to_write(bytes: usize) -> Result<(), Fault> {
+    match getrlimit(Resource::RLIMIT_FSIZE) {
+        Ok((soft, _)) if soft >= u64::try_from(bytes).unwrap_or(u64::MAX) => Ok(()),
+        _ => Err(Fault::FileSizeLimit),
+    }
+}
+
+/// Replaces the file `name`, whole or not at all: a new file beside it, with its final mode from the first
+/// moment, is made durable and renamed over it.
+pub(crate) fn replace(folder: &OwnedFd, name: &str, path: &Path, text: &[u8]) -> Result<(), Fault> {
+    allowed_to_write(text.len())?;
+    let new = format!("{name}.new");
+    match unlinkat(folder, new.as_str(), UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(Fault::io("clear the way for", path)(errno)),
+    }
+    let private = Mode::S_IRUSR | Mode::S_IWUSR;
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+    let opened = open_file(folder, &new, flags, private).map_err(Fault::io("create", path))?;
+    // The host's umask may have taken bits away; it is not ours to change.
+    let written = fchmod(&opened, private).and_then(|()| {
+        let mut out = File::from(opened);
+        out.write_all(text).and_then(|()| out.sync_all()).map_err(|error| errno(&error))?;
+        renameat2(folder, new.as_str(), folder, name, RenameFlags::empty())
+    });
+    if let Err(errno) = written {
+        let _ = unlinkat(folder, new.as_str(), UnlinkatFlags::NoRemoveDir);
+        return Err(Fault::io("write", path)(errno));
+    }
+    // The name itself must last too. Not every file system can sync a folder; then it is as durable as that
+    // system makes it.
+    let _ = sync_folder(folder);
+    Ok(())
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &OwnedFd) -> nix::Result<()> {
+    open_file(folder, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).and_then(|opened| fsync(&opened))
+}

@@ -1,0 +1,98 @@
+//! Acting as a user on the file system: their fsuid, fsgid and groups, for the length of one closure.
+//!
+//! Only this thread's file-system identity changes (and, since the kernel's groups are set through libc, the
+//! process's supplementary groups). Whatever the closure does, the old identity is back before this returns;
+//! a panic included.
+
+use nix::unistd::{Gid, Uid, geteuid, getgroups, setfsgid, setfsuid, setgroups};
+
+use crate::{Fault, User};
+
+/// Which supplementary groups to act with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// None: enough for nearly every home, and no look-up.
+    None,
+    /// All that NSS knows: for a home behind a folder that only a group may enter.
+    All,
+}
+
+/// The real UID of this process.
+pub fn real_uid() -> u32 {
+    nix::unistd::getuid().as_raw()
+}
+
+/// The effective UID of this process.
+pub fn effective_uid() -> u32 {
+    geteuid().as_raw()
+}
+
+/// Runs `act` with the user's identity on the file system. Root acts as itself.
+///
+/// # Errors
+/// [`Fault::Identity`] when the identity cannot be taken; then `act` did not run. The same when the old one
+/// could not be restored: the caller must fail.
+pub fn as_user<T>(user: &User, groups: Groups, act: impl FnOnce() -> T) -> Result<T, Fault> {
+    let own = geteuid();
+    if own.as_raw() == user.uid {
+        return Ok(act());
+    }
+    if !own.is_root() {
+        return Err(Fault::Identity("this process is neither root nor that user"));
+    }
+    let wanted = match groups {
+        Groups::None => Vec::new(),
+        Groups::All => user.groups().map_err(|_| Fault::Identity("the groups are not known"))?,
+    };
+    let mut before = Before::take(user, &wanted)?;
+    let outcome = act();
+    before.restore()?;
+    Ok(outcome)
+}
+
+/// The identity to go back to.
+struct Before {
+    groups: Vec<Gid>,
+    fsuid: Uid,
+    fsgid: Gid,
+    restored: bool,
+}
+
+impl Before {
+    fn take(user: &User, wanted: &[Gid]) -> Result<Self, Fault> {
+        let groups = getgroups().map_err(|_| Fault::Identity("getgroups"))?;
+        setgroups(wanted).map_err(|_| Fault::Identity("setgroups"))?;
+        let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+        // The gid first: once the fsuid is the user's, the capability to change the other may be gone.
+        let fsgid = setfsgid(gid);
+        let fsuid = setfsuid(uid);
+        let mut before = Self { groups, fsuid, fsgid, restored: false };
+        // These calls report nothing; asking again returns what is in force.
+        if setfsgid(gid) != gid || setfsuid(uid) != uid {
+            before.restore()?;
+            return Err(Fault::Identity("setfsuid"));
+        }
+        Ok(before)
+    }
+
+    fn restore(&mut self) -> Result<(), Fault> {
+        if self.restored {
+            return Ok(());
+        }
+        setfsuid(self.fsuid);
+        setfsgid(self.fsgid);
+        let groups = setgroups(&self.groups);
+        self.restored = true;
+        if groups.is_err() || setfsuid(self.fsuid) != self.fsuid || setfsgid(self.fsgid) != self.fsgid {
+            return Err(Fault::Identity("the old identity did not come back"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        // Only reached by a panic inside the closure; the hook turns it into a refusal.
+        let _ = self.restore();
+    }
+}

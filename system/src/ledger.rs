@@ -1,0 +1,254 @@
+//! The ledger: one record per user, changed under exclusion and durable before anybody is told.
+//!
+//! Nothing outside this file knows that a record is a file. Reading needs no lock; changing takes an OFD
+//! lock that is polled and given up after [`LOCK_WAIT`], so a stopped process delays only its own user, and
+//! not for ever. A change is one write into the older of two slots, and one fdatasync.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, FcntlArg, OFlag, RenameFlags, fcntl, renameat2};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, fdatasync, unlinkat};
+use twinlock_verifier::record::{FILE_BYTES, Slots};
+use twinlock_verifier::{Credential, Record};
+
+use crate::file::{self, Expected};
+use crate::{Fault, Paths, User};
+
+/// How long a login waits for another one of the same user.
+pub const LOCK_WAIT: Duration = Duration::from_secs(5);
+const LOCK_POLL: Duration = Duration::from_millis(10);
+const NOT_PRIVATE: u32 = 0o077;
+
+/// All records.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    folder: PathBuf,
+}
+
+/// What a change makes of the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Write it; only when it is durable does the change count.
+    Record,
+    /// Leave it as it was.
+    Nothing,
+}
+
+/// A record in the hands of a change.
+pub struct Change<'a> {
+    /// The record; what is done to it is written.
+    pub record: &'a mut Record,
+    /// One of its copies was damaged, so every code that may have been used was just counted as used.
+    pub repaired: bool,
+}
+
+impl Ledger {
+    /// The ledger in the state folder.
+    pub fn new(paths: &Paths) -> Self {
+        Self { folder: paths.state.join("ledger") }
+    }
+
+    /// A user's record as it is now; None when there never was one.
+    ///
+    /// # Errors
+    /// A [`Fault`] for anything but a whole record of this very user, or none.
+    pub fn read(&self, user: &User) -> Result<Option<Record>, Fault> {
+        let path = self.path(user);
+        let folder = self.open_folder()?;
+        let Some(opened) = open_record(&folder, user, &path, OFlag::O_RDONLY)? else { return Ok(None) };
+        decode(opened, &path, user).map(|(slots, _)| Some(slots.record))
+    }
+
+    /// Changes a user's record under its lock, and makes the change durable. The record is made first if
+    /// there is none. `credential` tells, should a copy be damaged, which codes to count as used at `now`.
+    ///
+    /// # Errors
+    /// A [`Fault`]; then nobody may be told what `change` returned, and it is not returned.
+    pub fn change<T>(
+        &self,
+        user: &User,
+        credential: Option<&Credential>,
+        now: i64,
+        change: impl FnOnce(Change<'_>) -> (T, Keep),
+    ) -> Result<T, Fault> {
+        // Asked before anything is evaluated, so that a right and a wrong code get the same answer.
+        file::allowed_to_write(FILE_BYTES)?;
+        let path = self.path(user);
+        let folder = self.open_folder()?;
+        let file = self.locked(&folder, user, &path)?;
+        let (mut slots, file) = decode(file, &path, user)?;
+        let repaired = !slots.whole;
+        if repaired {
+            slots.record.burn(credential, now);
+        }
+        let (outcome, keep) = change(Change { record: &mut slots.record, repaired });
+        if keep == Keep::Record || repaired {
+            let (bytes, offset) =
+                slots.next().map_err(|fault| Fault::Record { path: path.clone(), fault })?;
+            file.write_all_at(&bytes, offset).map_err(|error| Fault::Io {
+                doing: "write",
+                path: path.clone(),
+                errno: file::errno(&error),
+            })?;
+            fdatasync(&file).map_err(Fault::io("sync", &path))?;
+        }
+        Ok(outcome)
+    }
+
+    /// Removes a user's record. Absent is fine.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it is there and cannot be removed.
+    pub fn remove(&self, user: &User) -> Result<(), Fault> {
+        let path = self.path(user);
+        let folder = self.open_folder()?;
+        match unlinkat(&folder, name(user).as_str(), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => file::sync_folder(&folder).map_err(Fault::io("sync", &path)),
+            Err(errno) => Err(Fault::io("remove", &path)(errno)),
+        }
+    }
+
+    fn path(&self, user: &User) -> PathBuf {
+        self.folder.join(name(user))
+    }
+
+    /// A missing folder is a trouble, not an empty ledger: perhaps /var is not mounted, and then everybody
+    /// would be a stranger.
+    fn open_folder(&self) -> Result<OwnedFd, Fault> {
+        let folder = file::open_folder(&self.folder).map_err(Fault::io("open", &self.folder))?;
+        file::check_folder(&self.folder, &folder, 0, NOT_PRIVATE)?;
+        Ok(folder)
+    }
+
+    /// The record's file, locked, and certainly the one that its name leads to.
+    fn locked(&self, folder: &OwnedFd, user: &User, path: &Path) -> Result<OwnedFd, Fault> {
+        let deadline = Instant::now() + LOCK_WAIT;
+        loop {
+            let Some(opened) = open_record(folder, user, path, OFlag::O_RDWR)? else {
+                create(folder, user, path, deadline)?;
+                continue;
+            };
+            lock(&opened, path, deadline)?;
+            // It may have been removed or made anew while this waited.
+            if is_named(folder, &name(user), &opened).map_err(Fault::io("examine", path))? {
+                return Ok(opened);
+            }
+            if Instant::now() >= deadline {
+                return Err(Fault::Locked { path: path.to_owned() });
+            }
+        }
+    }
+}
+
+fn name(user: &User) -> String {
+    user.uid.to_string()
+}
+
+fn expected() -> Expected {
+    Expected { uid: 0, forbidden: NOT_PRIVATE, most: usize::MAX }
+}
+
+fn open_record(
+    folder: &OwnedFd,
+    user: &User,
+    path: &Path,
+    access: OFlag,
+) -> Result<Option<OwnedFd>, Fault> {
+    match file::open_file(folder, &name(user), access, Mode::empty()) {
+        Ok(opened) => {
+            file::check_file(path, &opened, &expected())?;
+            Ok(Some(opened))
+        }
+        Err(Errno::ENOENT) => Ok(None),
+        Err(Errno::ELOOP) => Err(Fault::not_safe(path, "is a symbolic link")),
+        Err(errno) => Err(Fault::io("open", path)(errno)),
+    }
+}
+
+/// Reads the record and gives the file back.
+fn decode(opened: OwnedFd, path: &Path, user: &User) -> Result<(Slots, File), Fault> {
+    let file = File::from(opened);
+    // One byte more than a record has, to notice a file that is too long.
+    let mut bytes = [0; FILE_BYTES + 1];
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled = filled.saturating_add(read),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Fault::io("read", path)(file::errno(&error))),
+        }
+    }
+    let slots = Slots::decode(bytes.get(..filled).unwrap_or_default())
+        .map_err(|fault| Fault::Record { path: path.to_owned(), fault })?;
+    if slots.record.user != user.name {
+        return Err(Fault::OtherUser { path: path.to_owned() });
+    }
+    Ok((slots, file))
+}
+
+fn lock(file: &OwnedFd, path: &Path, deadline: Instant) -> Result<(), Fault> {
+    let whole_file = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    loop {
+        match fcntl(file, FcntlArg::F_OFD_SETLK(&whole_file)) {
+            Ok(_) => return Ok(()),
+            Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => {}
+            Err(errno) => return Err(Fault::io("lock", path)(errno)),
+        }
+        if Instant::now() >= deadline {
+            return Err(Fault::Locked { path: path.to_owned() });
+        }
+        std::thread::sleep(LOCK_POLL);
+    }
+}
+
+fn is_named(folder: &OwnedFd, name: &str, file: &OwnedFd) -> nix::Result<bool> {
+    let opened = fstat(file)?;
+    match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(named) => Ok(named.st_ino == opened.st_ino && named.st_dev == opened.st_dev),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Makes an empty record under another name and renames it, so that a record is whole or not there. The
+/// other name is one per user and is used again, so a crash leaves nothing that grows.
+fn create(folder: &OwnedFd, user: &User, path: &Path, deadline: Instant) -> Result<(), Fault> {
+    let bytes = Slots::create(&Record::new(&user.name))
+        .map_err(|fault| Fault::Record { path: path.to_owned(), fault })?;
+    let new = format!("{}.new", user.uid);
+    let private = Mode::S_IRUSR | Mode::S_IWUSR;
+    let opened = file::open_file(folder, &new, OFlag::O_RDWR | OFlag::O_CREAT, private)
+        .map_err(Fault::io("create", path))?;
+    file::check_file(path, &opened, &expected())?;
+    lock(&opened, path, deadline)?;
+    // Whoever held the lock before may have finished the same work: then this file is the record itself, or
+    // a left-over beside it.
+    if !is_named(folder, &new, &opened).map_err(Fault::io("examine", path))? {
+        return Ok(());
+    }
+    fchmod(&opened, private).map_err(Fault::io("set the mode of", path))?;
+    let file = File::from(opened);
+    let write = file.set_len(0).and_then(|()| file.write_all_at(&bytes, 0)).and_then(|()| file.sync_all());
+    write.map_err(|error| Fault::io("write", path)(file::errno(&error)))?;
+    match renameat2(folder, new.as_str(), folder, name(user).as_str(), RenameFlags::RENAME_NOREPLACE) {
+        Ok(()) => file::sync_folder(folder).map_err(Fault::io("sync", path)),
+        Err(Errno::EEXIST) => {
+            let _ = unlinkat(folder, new.as_str(), UnlinkatFlags::NoRemoveDir);
+            Ok(())
+        }
+        Err(errno) => Err(Fault::io("create", path)(errno)),
+    }
+}

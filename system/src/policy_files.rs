@@ -1,0 +1,97 @@
+//! The policy's files as text. Whether a text is a policy is the policy room's question; whether the file
+//! may be believed is answered here: root's, writable by root alone, no link, no special file.
+
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use zeroize::Zeroizing;
+
+use crate::file::{Expected, check_folder, open_file, open_folder, open_subfolder, read_all};
+use crate::{Fault, Paths};
+
+/// The largest policy file that is read, in bytes: a policy that names 10,000 users has a fifth of it.
+pub const MAX_FILE: usize = 1024 * 1024;
+/// Nobody but root may write to a policy or its folders.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// One policy file: its path and its bytes, or why it cannot be believed.
+#[derive(Debug)]
+pub struct PolicyFile {
+    /// Its path, for errors and reasons.
+    pub path: String,
+    /// Its text.
+    pub text: Result<Zeroizing<Vec<u8>>, Fault>,
+}
+
+/// `policy.toml` and the files of `policy.d` that end in `.toml`, in the order of their names.
+#[derive(Debug)]
+pub struct PolicyFiles {
+    /// `policy.toml`.
+    pub main: PolicyFile,
+    /// `policy.d/*.toml`.
+    pub drop_ins: Vec<PolicyFile>,
+}
+
+/// Reads the policy's files. Never fails: a file that cannot be read says so in its place.
+pub fn read(paths: &Paths) -> PolicyFiles {
+    let main_path = paths.policy.join("policy.toml");
+    let folder = open_folder(&paths.policy).map_err(Fault::io("open", &paths.policy)).and_then(|folder| {
+        check_folder(&paths.policy, &folder, 0, WRITABLE_BY_OTHERS)?;
+        Ok(folder)
+    });
+    let folder = match folder {
+        Ok(folder) => folder,
+        Err(fault) => return PolicyFiles { main: file(&main_path, Err(fault)), drop_ins: Vec::new() },
+    };
+    let main = read_one(&folder, "policy.toml", &main_path);
+    let drop_in_path = paths.policy.join("policy.d");
+    let drop_ins = match open_subfolder(&folder, "policy.d") {
+        Err(nix::errno::Errno::ENOENT) => Vec::new(),
+        Err(errno) => vec![file(&drop_in_path, Err(Fault::io("open", &drop_in_path)(errno)))],
+        Ok(drop_in_folder) => read_drop_ins(&drop_in_folder, &drop_in_path),
+    };
+    PolicyFiles { main: file(&main_path, main), drop_ins }
+}
+
+fn read_drop_ins(folder: &std::os::fd::OwnedFd, path: &Path) -> Vec<PolicyFile> {
+    let listed = check_folder(path, folder, 0, WRITABLE_BY_OTHERS).and_then(|()| names(path));
+    let names = match listed {
+        Ok(names) => names,
+        Err(fault) => return vec![file(path, Err(fault))],
+    };
+    let one = |name: &String| {
+        let path: PathBuf = path.join(name);
+        let text = read_one(folder, name, &path);
+        file(&path, text)
+    };
+    names.iter().map(one).collect()
+}
+
+/// Listed by path: the folder was just found to be root's alone, so it cannot be swapped by anybody else.
+fn names(path: &Path) -> Result<Vec<String>, Fault> {
+    let fault = |error: std::io::Error| Fault::io("list", path)(crate::file::errno(&error));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(fault)? {
+        let name = entry.map_err(fault)?.file_name();
+        match name.into_string() {
+            Ok(name) if name.ends_with(".toml") && !name.starts_with('.') => names.push(name),
+            Ok(_) => {}
+            Err(_) => return Err(Fault::not_safe(path, "holds a name that is not UTF-8")),
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn read_one(folder: &std::os::fd::OwnedFd, name: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let opened = open_file(folder, name, OFlag::O_RDONLY, Mode::empty()).map_err(|errno| match errno {
+        nix::errno::Errno::ELOOP => Fault::not_safe(path, "is a symbolic link"),
+        errno => Fault::io("open", path)(errno),
+    })?;
+    read_all(path, opened, &Expected { uid: 0, forbidden: WRITABLE_BY_OTHERS, most: MAX_FILE })
+}
+
+fn file(path: &Path, text: Result<Zeroizing<Vec<u8>>, Fault>) -> PolicyFile {
+    PolicyFile { path: path.display().to_string(), text }
+}

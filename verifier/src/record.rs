@@ -1,0 +1,210 @@
+//! The ledger's record of one user, and its two slots as bytes.
+//!
+//! What must not be in the user's hands: which authenticators count, which codes are used up, how many were
+//! wrong. A slot is self-checking; a reader takes the newest that is whole. When one of two is not, codes
+//! may have been accepted that this record does not know of, so whatever could have been used counts as used.
+
+mod slot;
+
+pub use slot::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots};
+
+use crate::credential::{Authenticator, Credential};
+use crate::steps;
+
+/// Longest user name that a record can hold, in bytes.
+pub const MAX_USER: usize = 255;
+/// Remembered sources.
+pub const MAX_REMEMBERED: usize = 16;
+/// Rules whose grace is running.
+pub const MAX_GRACES: usize = 8;
+
+/// One authenticator that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// [`Authenticator::fingerprint`].
+    pub fingerprint: [u8; 16],
+    /// The last accepted step; 0 for none.
+    pub last_step: u64,
+    /// Steps that the phone is ahead of this host.
+    pub drift: i8,
+    /// Where the last accepted code lay in the window: -1, 0, 1.
+    pub lean: i8,
+}
+
+/// The recovery set that counts, and what is left of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegisteredRecovery {
+    /// [`crate::RecoverySet::fingerprint`].
+    pub fingerprint: [u8; 16],
+    /// Codes in the set.
+    pub codes: u8,
+    /// Bit n is set when code n is used.
+    pub used: u16,
+}
+
+impl RegisteredRecovery {
+    /// Codes that can still be used.
+    pub fn left(&self) -> u32 {
+        (0..u32::from(self.codes)).filter(|bit| self.used >> bit & 1 == 0).count().try_into().unwrap_or(0)
+    }
+}
+
+/// The last accepted code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Unix seconds; never goes back, but for `twinlock unlock`.
+    pub at: i64,
+    /// SHA-256 of the policy that it was accepted under.
+    pub policy: [u8; 32],
+    /// PAM service, at most 64 bytes.
+    pub service: String,
+}
+
+/// Failures and the wait of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceWait {
+    /// [`crate::Source::key`].
+    pub key: [u8; 16],
+    /// Consecutive wrong codes.
+    pub failures: u32,
+    /// Unix seconds until which no code is looked at.
+    pub until: i64,
+}
+
+impl SourceWait {
+    /// No failures and no wait.
+    pub const NONE: Self = Self { key: [0; 16], failures: 0, until: 0 };
+}
+
+/// A source that need not be asked again for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// [`crate::Source::key`].
+    pub source: [u8; 16],
+    /// First sixteen bytes of the service's SHA-256.
+    pub service: [u8; 16],
+    /// Unix seconds of the acceptance.
+    pub since: i64,
+}
+
+/// When a user first logged in under a rule with days of grace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GraceStart {
+    /// Identifies the rule: the policy room's `GraceKey`.
+    pub rule: u64,
+    /// Unix seconds.
+    pub start: i64,
+}
+
+/// The ledger's record of one user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The name this UID had when the record was made. Another name is a refusal: the UID was given anew.
+    pub user: String,
+    /// Whether a code was ever accepted, or registered by an administrator.
+    pub enrolled: bool,
+    /// The user's own switch: turned off by `twinlock disable`.
+    pub switched_off: bool,
+    /// Authenticators that count.
+    pub authenticators: Vec<Registered>,
+    /// The recovery set that counts.
+    pub recovery: Option<RegisteredRecovery>,
+    /// The last accepted code.
+    pub last: Option<Acceptance>,
+    /// Consecutive wrong codes over all sources.
+    pub failures: u32,
+    /// Unix seconds of the first of them.
+    pub failing_since: i64,
+    /// Unix seconds until which no source's code is looked at.
+    pub wait_until: i64,
+    /// Waits of single sources.
+    pub sources: Vec<SourceWait>,
+    /// The wait that all other sources share.
+    pub overflow: SourceWait,
+    /// Consecutive wrong recovery codes.
+    pub recovery_failures: u32,
+    /// Unix seconds until which no recovery code is looked at.
+    pub recovery_wait_until: i64,
+    /// Sources that were asked lately.
+    pub remembered: Vec<Remembered>,
+    /// Graces that have begun.
+    pub graces: Vec<GraceStart>,
+}
+
+impl Record {
+    /// A record of somebody who has nothing yet.
+    pub fn new(user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            enrolled: false,
+            switched_off: false,
+            authenticators: Vec::new(),
+            recovery: None,
+            last: None,
+            failures: 0,
+            failing_since: 0,
+            wait_until: 0,
+            sources: Vec::new(),
+            overflow: SourceWait::NONE,
+            recovery_failures: 0,
+            recovery_wait_until: 0,
+            remembered: Vec::new(),
+            graces: Vec::new(),
+        }
+    }
+
+    /// Whether everything in the credential is registered here.
+    pub fn knows(&self, credential: &Credential) -> bool {
+        let registered = |one: &Authenticator| self.registered(one).is_some();
+        credential.authenticators.iter().all(registered)
+            && credential.recovery.as_ref().map(crate::RecoverySet::fingerprint)
+                == self.recovery.map(|set| set.fingerprint)
+    }
+
+    /// The entry of one authenticator.
+    pub fn registered(&self, authenticator: &Authenticator) -> Option<&Registered> {
+        let fingerprint = authenticator.fingerprint();
+        self.authenticators.iter().find(|entry| entry.fingerprint == fingerprint)
+    }
+
+    /// Registers exactly what the credential holds. What was known of an authenticator or recovery set
+    /// before (its last step, its used codes) stays known.
+    pub fn register(&mut self, credential: &Credential) {
+        self.enrolled = true;
+        let entry = |one: &Authenticator| {
+            let fresh =
+                Registered { fingerprint: one.fingerprint(), last_step: 0, drift: 0, lean: 0 };
+            self.registered(one).copied().unwrap_or(fresh)
+        };
+        self.authenticators = credential.authenticators.iter().map(entry).collect();
+        self.recovery = credential.recovery.as_ref().map(|set| {
+            let fingerprint = set.fingerprint();
+            let codes = u8::try_from(set.hashes.len()).unwrap_or(0);
+            let fresh = RegisteredRecovery { fingerprint, codes, used: 0 };
+            self.recovery.filter(|known| known.fingerprint == fingerprint).unwrap_or(fresh)
+        });
+    }
+
+    /// Counts every code that could have been accepted by `now` as used: each authenticator's window and all
+    /// recovery codes. For a record that may not be the newest that was written.
+    pub fn burn(&mut self, credential: Option<&Credential>, now: i64) {
+        for entry in &mut self.authenticators {
+            let known = credential
+                .and_then(|file| file.authenticators.iter().find(|one| one.fingerprint() == entry.fingerprint));
+            // Without the credential the period is unknown; the shortest has the highest step numbers.
+            let period = known.map_or(15, |one| one.period);
+            if let Some(end) = steps::window_end(now, period, entry.drift) {
+                entry.last_step = entry.last_step.max(end);
+            }
+        }
+        if let Some(set) = &mut self.recovery {
+            set.used = u16::MAX;
+        }
+    }
+
+    /// The newest time that this record knows, in Unix seconds.
+    pub fn newest(&self) -> Option<i64> {
+        let grace = self.graces.iter().map(|grace| grace.start);
+        self.last.iter().map(|last| last.at).chain(grace).max()
+    }
+}
