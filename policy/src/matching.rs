@@ -90,13 +90,13 @@ impl<'s, 'p, 'f> Matcher<'s, 'p, 'f> {
         {
             return Match::No(Mismatch::Group);
         }
-        if let Some(expires) = &rule.exempt {
+        if let Some(exempt) = &rule.exempt {
             // Last, so that the log speaks of an ended exemption only to those whom it would have let through.
             if subject.clock_is_behind {
                 return Match::No(Mismatch::ClockBehind);
             }
-            if subject.now >= expires.value.end() {
-                return Match::No(Mismatch::Expired(expires.value));
+            if subject.now >= exempt.expires.value.end() {
+                return Match::No(Mismatch::Expired(exempt.expires.value));
             }
         }
         if doubts.is_empty() { Match::Yes } else { Match::Maybe(doubts) }

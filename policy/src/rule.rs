@@ -23,10 +23,18 @@ pub(crate) struct Rule {
     pub services: Option<Setting<Names>>,
     pub networks: Option<Setting<Networks>>,
     pub demands: Demands,
-    /// It is an exemption, until the end of that day.
-    pub exempt: Option<Setting<Date>>,
+    pub exempt: Option<Exemption>,
     pub reason: Option<Setting<String>>,
     pub approved_by: Option<Setting<String>>,
+}
+
+/// What makes a rule an exemption.
+#[derive(Clone, Debug)]
+pub(crate) struct Exemption {
+    /// Where its `exempt = true` stands.
+    pub place: Option<Place>,
+    /// Its last day.
+    pub expires: Setting<Date>,
 }
 
 impl Rule {
@@ -81,9 +89,10 @@ impl Rule {
             let mend = "add users, groups, services or networks; what holds for everybody stands at the top";
             reader.fault(at, "the rule says nothing about whom it matches", mend);
         }
-        match (exempt.map(|set| set.value), table.contains_key("exempt")) {
+        match (exempt.as_ref().map(|set| set.value), table.contains_key("exempt")) {
             (Some(true), _) => {
-                rule.exempt = expires;
+                let place = exempt.and_then(|set| set.place);
+                rule.exempt = expires.map(|expires| Exemption { place, expires });
                 check_exemption(reader, at, table);
             }
             (Some(false), _) | (None, false) => {

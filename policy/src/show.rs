@@ -130,7 +130,7 @@ impl<'p> RuleView<'p> {
 
     /// The last day of an exemption; `None` if it is none.
     pub fn exempt_until(&self) -> Option<Date> {
-        self.rule.exempt.as_ref().map(|set| set.value)
+        self.rule.exempt.as_ref().map(|exempt| exempt.expires.value)
     }
 
     /// Why it is there.

@@ -46,7 +46,8 @@ impl Policy {
     }
 
     fn exemption(&self, rule: &Rule, now: i64, warnings: &mut Vec<Fault>) {
-        let Some(Setting { value: date, place: Some(place) }) = &rule.exempt else { return };
+        let Some(exempt) = &rule.exempt else { return };
+        let Setting { value: date, place: Some(place) } = &exempt.expires else { return };
         let left = date.end().saturating_sub(now);
         let (verb, mend) = if left <= 0 {
             ("expired", "remove the rule, or have it approved anew with a later date")

@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::account::Account;
 use crate::journal::Journal;
@@ -27,7 +27,9 @@ const FIRST_ID: u32 = 20_001;
 pub struct Host {
     journal: Journal,
     next_id: Cell<u32>,
+    /// What lies on the real disk, and goes with the host.
     on_disk: Mutex<Vec<PathBuf>>,
+    mounted: Mutex<Vec<PathBuf>>,
     /// A namespace belongs to a thread.
     stays_on_its_thread: PhantomData<*const ()>,
 }
@@ -47,6 +49,7 @@ impl Host {
             journal: Journal::start(),
             next_id: Cell::new(FIRST_ID),
             on_disk: Mutex::default(),
+            mounted: Mutex::default(),
             stays_on_its_thread: PhantomData,
         };
         process::run(process::command("ip").args(["link", "set", "lo", "up"])).ok();
@@ -139,10 +142,19 @@ impl Host {
         self.write(Path::new("/etc/pam.d").join(name), text, 0o644);
     }
 
-    /// Installs the built module and command, each where a package puts it, and the ledger's folder.
+    /// Installs the built module and command, each where a package puts it.
     pub fn install_twinlock(&self) {
         self.install_module(&artefacts::module());
         self.install_command(&artefacts::command());
+        self.state_folders();
+    }
+
+    /// Makes the folders of `/var/lib/twinlock`, as a package does.
+    fn state_folders(&self) {
+        for folder in ["ledger", "credentials", "pending"] {
+            let path = Path::new("/var/lib/twinlock").join(folder);
+            DirBuilder::new().recursive(true).mode(0o700).create(&path).expect("a folder of the state");
+        }
     }
 
     /// Installs a module as `pam_twinlock.so`; returns its path.
@@ -170,19 +182,32 @@ impl Host {
     /// Puts `/var/lib/twinlock` on the disk of the target folder, where an `fdatasync` is one.
     pub fn ledger_on_disk(&self) {
         self.on_disk("/var/lib/twinlock");
+        self.state_folders();
     }
 
     /// Puts a fresh folder (root's, 0755) of the target folder's disk in the place of `path`.
     pub fn on_disk(&self, path: impl AsRef<Path>) {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let path = path.as_ref();
-        let name = format!("disk-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = namespace::disk().join(name);
+        let folder = namespace::disk().join(unique("folder"));
         DirBuilder::new().mode(0o755).create(&folder).expect("a folder on the disk");
         DirBuilder::new().recursive(true).mode(0o755).create(path).expect("mkdir");
         mount(Some(&folder), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
             .unwrap_or_else(|error| panic!("bind {} on {}: {error}", folder.display(), path.display()));
         self.on_disk.lock().unwrap().push(folder);
+    }
+
+    /// Puts a fresh file system (`ext4`, `xfs`, `btrfs`) of so many MiB, in a sparse image on the target folder's disk,
+    /// in the place of `path`; to be filled up, made read-only (`mount -o remount,ro`) or torn. xfs wants 300 MiB, btrfs
+    /// 110. The loop device goes with the mount.
+    pub fn file_system(&self, kind: &str, mebibytes: u64, path: &str) {
+        let image = namespace::disk().join(unique("image"));
+        let file = std::fs::File::create(&image).expect("an image");
+        file.set_len(mebibytes << 20).expect("a sparse file");
+        self.on_disk.lock().unwrap().push(image.clone());
+        process::run(process::command(format!("mkfs.{kind}")).arg("-q").arg(&image)).ok();
+        DirBuilder::new().recursive(true).mode(0o755).create(path).expect("mkdir");
+        process::run(process::command("mount").args(["-t", kind, "-o", "loop"]).arg(&image).arg(path)).ok();
+        self.mounted.lock().unwrap().push(path.into());
     }
 
     /// Moves the clock of every program that starts from now on, setuid ones and sshd's children too, until the next
@@ -205,9 +230,12 @@ impl Drop for Host {
         if std::thread::panicking() {
             eprintln!("--- the log of the test's host ---\n{}", self.journal.text());
         }
-        for folder in self.on_disk.lock().unwrap().drain(..) {
+        for path in self.mounted.lock().unwrap().drain(..) {
+            let _ = umount2(&path, MntFlags::MNT_DETACH);
+        }
+        for path in self.on_disk.lock().unwrap().drain(..) {
             // A program that still runs may keep it; the target folder is not the machine's.
-            let _ = std::fs::remove_dir_all(folder);
+            let _ = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
         }
         namespace::leave();
     }
@@ -222,6 +250,12 @@ pub(crate) fn pam_folder() -> PathBuf {
         .map(PathBuf::from)
         .find(|folder| folder.join("pam_unix.so").exists())
         .expect("the folder of PAM modules")
+}
+
+/// A name that no other host uses.
+fn unique(kind: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{kind}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn append(path: &str, line: &str) {

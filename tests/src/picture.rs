@@ -2,9 +2,10 @@
 //! high as wide, as in any terminal font; block characters are drawn exactly, other glyphs as a smaller blob of ink.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::process;
+use crate::{artefacts, namespace, process};
 
 /// The colours of a terminal without colours set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,14 @@ pub(crate) fn of_screen(screen: &vt100::Screen, theme: Theme) -> Vec<u8> {
         }
     }
     canvas.png()
+}
+
+/// Keeps a picture where it outlives the host: in `twinlock-tests/` of the target folder, under this name. Only inside
+/// a host; returns the path outside.
+pub fn keep(name: &str, png: &[u8]) -> PathBuf {
+    let path = namespace::disk().join(name);
+    std::fs::write(&path, png).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    artefacts::target_folder().join("twinlock-tests").join(name)
 }
 
 /// The text of the first QR code in a PNG, as `zbarimg` reads it; nothing when it finds none.

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use twinlock_tests::picture::Theme;
+use twinlock_tests::picture::{self, Theme};
 use twinlock_tests::process::{command, run};
 use twinlock_tests::{Host, MessageKind, PamClient, SshKey, Sshd, Terminal, oathtool, pam};
 
@@ -20,15 +20,16 @@ const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const UNIX: &str =
     "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n";
 
-/// Everything below some folders: path, inode, size and time of change.
-fn inventory(folders: &[&str]) -> BTreeMap<String, (u64, u64, i64)> {
+/// Everything below a folder, so many levels deep: path, inode, size and time of change.
+fn inventory(folder: &str, depth: usize) -> BTreeMap<String, (u64, u64, i64)> {
     let mut found = BTreeMap::new();
-    let mut left: Vec<_> = folders.iter().map(|folder| Path::new(folder).to_owned()).collect();
-    while let Some(path) = left.pop() {
+    let mut left = vec![(Path::new(folder).to_owned(), depth)];
+    while let Some((path, depth)) = left.pop() {
         let Ok(metadata) = path.symlink_metadata() else { continue };
         found.insert(path.display().to_string(), (metadata.ino(), metadata.size(), metadata.ctime_nsec()));
-        if metadata.is_dir() {
-            left.extend(std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        if metadata.is_dir() && depth > 0 {
+            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+            left.extend(entries.map(|entry| (entry.path(), depth - 1)));
         }
     }
     found
@@ -36,21 +37,17 @@ fn inventory(folders: &[&str]) -> BTreeMap<String, (u64, u64, i64)> {
 
 #[test]
 fn a_host_leaves_nothing_behind() {
-    let folders =
-        ["/etc", "/home", "/run", "/dev/pts", "/dev/log", "/dev/shm", "/var/lib/twinlock", "/opt", "/srv"];
-    let modules = "/usr/lib/x86_64-linux-gnu/security";
+    // Only what the machine itself does not change meanwhile.
     let look = || {
+        let files =
+            [("/etc", 9), ("/home", 1), ("/usr/bin", 1), (&pam_folder(), 1), ("/var/lib", 1), ("/var", 0)]
+                .map(|(folder, depth)| inventory(folder, depth));
+        let places = ["/run/sshd", "/run/twinlock-tests", "/dev/log", "/tmp/file", "/root/file"];
+        let places = places.map(|path| Path::new(path).symlink_metadata().is_ok());
         let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-        let links = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap().lines().count();
-        (
-            inventory(&folders),
-            inventory(&[modules, "/usr/bin"]),
-            mounts,
-            name,
-            links,
-            std::env::current_dir().unwrap(),
-        )
+        let devices = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap().lines().count();
+        (files, places, mounts, name, devices, std::env::current_dir().unwrap())
     };
     let before = look();
     {
@@ -60,7 +57,9 @@ fn a_host_leaves_nothing_behind() {
         host.policy("require_mfa = true\n");
         host.ledger_on_disk();
         host.write("/var/lib/twinlock/ledger/20001", "bytes", 0o600);
-        host.install_module(Path::new(modules).join("pam_permit.so").as_path());
+        host.install_module(&Path::new(&pam_folder()).join("pam_permit.so"));
+        host.write("/tmp/file", "text", 0o600);
+        host.write("/root/file", "text", 0o600);
         host.pam_service("till", UNIX);
         let sshd = Sshd::start(&host, "");
         let mut terminal = Terminal::new(&host).ssh(&sshd, "maria", &[]);
@@ -68,9 +67,13 @@ fn a_host_leaves_nothing_behind() {
         assert_eq!(run(&mut command("hostname")).ok().stdout.trim(), "erp-t01");
     }
     let after = look();
-    assert_eq!(after.0, before.0);
-    assert!(after.1 == before.1, "/usr has changed");
-    assert_eq!((after.2, after.3, after.4, after.5), (before.2, before.3, before.4, before.5));
+    for (now, then) in after.0.iter().zip(&before.0) {
+        assert_eq!(now, then);
+    }
+    assert_eq!(
+        (after.1, after.2, after.3, after.4, after.5),
+        (before.1, before.2, before.3, before.4, before.5)
+    );
 }
 
 #[test]
@@ -415,16 +418,78 @@ fn running(process: u32) -> bool {
 }
 
 #[test]
-fn su_asks_on_a_terminal() {
+fn su_sudo_and_login_ask_on_a_terminal() {
     let host = Host::new();
     host.add_user("maria", "secret");
     host.add_user("otto", "other");
-    host.pam_service("su", UNIX);
-    let mut terminal = Terminal::new(&host).user("otto").run("su", &["maria", "-c", "id -un; tty"]);
+    for service in ["su", "sudo", "login"] {
+        host.pam_service(service, UNIX);
+    }
+    host.write("/etc/sudoers.d/otto", "otto ALL=(ALL) ALL\n", 0o440);
+    let otto = Terminal::new(&host).user("otto");
+    for (mut terminal, password) in [
+        (otto.run("su", &["maria", "-c", "id -un; tty"]), "secret"),
+        (otto.run("sudo", &["-u", "maria", "sh", "-c", "id -un; tty"]), "other"),
+    ] {
+        terminal.expect("assword");
+        terminal.expect(": ");
+        terminal.send_line(password);
+        terminal.expect("maria\r\n/dev/pts/");
+        assert!(terminal.wait().success());
+    }
+    let mut terminal = Terminal::new(&host).run("login", &["maria"]);
     terminal.expect("Password: ");
     terminal.send_line("secret");
-    terminal.expect("maria\r\n/dev/pts/");
-    assert!(terminal.wait().success());
+    terminal.expect("$ ");
+    terminal.send_line("exit");
+    terminal.wait();
+}
+
+#[test]
+fn a_setuid_program_can_be_installed() {
+    let host = Host::new();
+    let maria = host.add_user("maria", "secret");
+    let path = Path::new("/usr/libexec/twinlock/check");
+    host.write(path, "", 0o644);
+    host.install(Path::new("/usr/bin/id"), path, 0o4755);
+    assert_eq!(run(maria.command(path).args(["-u"])).ok().stdout, "0\n");
+    assert_eq!(run(maria.command(path).args(["-u", "-r"])).ok().stdout, format!("{}\n", maria.uid));
+}
+
+#[test]
+fn a_client_runs_under_strace_and_dies_at_a_chosen_system_call() {
+    let host = Host::new();
+    host.add_user("maria", "secret");
+    host.pam_service("till", UNIX);
+    let trace =
+        ["strace", "-f", "-o", "/tmp/trace", "-P", "/etc/shadow", "-e", "inject=openat:signal=KILL:when=1"];
+    let mut login = PamClient::new(&host, "till").user("maria").under(&trace).start();
+    login.expect_prompt("Password: ");
+    login.answer("secret");
+    let outcome = login.finish();
+    assert!(!outcome.called("authenticate"), "{outcome:?}");
+    assert!(std::fs::read_to_string("/tmp/trace").unwrap().contains("killed by SIGKILL"));
+}
+
+#[test]
+fn a_file_system_of_its_own_can_be_full_and_goes_with_the_host() {
+    for (kind, mebibytes) in [("ext4", 16), ("xfs", 300), ("btrfs", 128)] {
+        let image = {
+            let host = Host::new();
+            host.file_system(kind, mebibytes, "/var/lib/twinlock");
+            let filled = run(command("dd").args(["if=/dev/zero", "of=/var/lib/twinlock/full", "bs=1M"]));
+            assert!(filled.stderr.contains("No space left"), "{kind}: {filled:?}");
+            let loops =
+                run(command("losetup").args(["--noheadings", "--output", "BACK-FILE,NAME", "--list"])).ok();
+            let mine = format!("image-{}-", std::process::id());
+            loops.stdout.lines().find(|line| line.contains(&mine)).unwrap().to_owned()
+        };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while run(command("losetup").arg("--list")).stdout.contains(image.split(' ').next().unwrap()) {
+            assert!(Instant::now() < deadline, "{image} is still there");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 /// What a program prints that shows a QR code: `qrencode`, an implementation that is not ours.
@@ -448,7 +513,8 @@ fn a_qr_code_on_the_screen_is_read_back() {
         host.write("/tmp/qr", &qr(kind, "2", uri), 0o644);
         let mut terminal = Terminal::new(&host).size(120, 60).run("cat", &["/tmp/qr"]);
         assert!(terminal.wait().success());
-        assert_eq!(terminal.scan_qr(theme).as_deref(), Some(uri), "{kind} {theme:?}");
+        let kept = picture::keep(&format!("qr-{kind}-{theme:?}.png"), &terminal.screen_png(theme));
+        assert_eq!(terminal.scan_qr(theme).as_deref(), Some(uri), "{}", kept.display());
     }
 }
 

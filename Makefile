@@ -1,0 +1,61 @@
+# Twinlock. Every target installs what it needs (Debian packages, as root) and says what it does.
+#   make build      the module and the command, in target/release
+#   make install    puts them where they belong (DESTDIR, PREFIX, PAMDIR); builds nothing
+#   make demo       the whole job, shown on this machine without changing it
+#   make test       every test; ends with "N passed, N failed"
+#   make lint       formatting, clippy, licences, unused dependencies
+
+SHELL = /bin/sh
+CARGO ?= cargo
+DESTDIR ?=
+PREFIX ?= /usr
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null || echo $$(uname -m)-linux-gnu)
+PAMDIR ?= /usr/lib/$(MULTIARCH)/security
+STATEDIR = $(DESTDIR)/var/lib/twinlock
+MODULE = target/release/libpam_twinlock.so
+COMMAND = target/release/twinlock
+
+# The date of the build is the date of the sources, so that two builds are the same (reproducible-builds.org).
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+
+.PHONY: build install uninstall demo test lint build-packages test-packages-installed clean
+
+build: build-packages
+	$(CARGO) build --release --locked -p pam_twinlock
+	$(CARGO) build --release --locked -p twinlock
+
+install:
+	@test -f $(MODULE) && test -f $(COMMAND) || { echo "nothing is built yet: run 'make build' first" >&2; exit 1; }
+	install -D -m 0644 $(MODULE) $(DESTDIR)$(PAMDIR)/pam_twinlock.so
+	install -D -m 0755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/twinlock
+	install -d -m 0755 $(DESTDIR)/etc/twinlock $(DESTDIR)/etc/twinlock/policy.d
+	test -e $(DESTDIR)/etc/twinlock/policy.toml || \
+		install -m 0644 packaging/policy.toml $(DESTDIR)/etc/twinlock/policy.toml
+	install -d -m 0700 $(STATEDIR) $(STATEDIR)/ledger $(STATEDIR)/credentials $(STATEDIR)/pending
+
+# The policy and the state stay: they are the administrator's.
+uninstall:
+	@! grep -ls '^[^#]*pam_twinlock' $(DESTDIR)/etc/pam.d/* || \
+		{ echo "the PAM files above still name pam_twinlock.so: take the lines out first, or nobody can log in" >&2; exit 1; }
+	rm -f $(DESTDIR)$(PAMDIR)/pam_twinlock.so $(DESTDIR)$(PREFIX)/bin/twinlock
+
+demo: test-packages-installed build
+	@$(CARGO) run --quiet --locked -p twinlock-tests --bin demo
+
+test: test-packages-installed build
+	@CARGO="$(CARGO)" tests/run
+
+lint: build-packages
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
+	packaging/lint-dependencies
+
+build-packages:
+	@packaging/install-packages gcc libc6-dev libpam0g-dev libgcc-11-dev
+
+test-packages-installed:
+	@tests/install-packages
+
+clean:
+	$(CARGO) clean
+	rm -rf dist

@@ -1,0 +1,180 @@
+//! What may be typed after `twinlock`: the parser, `--help`, and (through `examples/generate.rs`) the man pages and
+//! completions. Nothing here acts. No option may change a path or carry a secret: arguments show in the process list.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use twinlock_verifier::credential::{MAX_LABEL, is_label};
+
+use crate::time;
+
+/// Set up, check and look at the second factor of a login on this host.
+///
+/// Twinlock asks for a code from a phone app at login. With `enroll` you connect your phone; the policy in
+/// /etc/twinlock/policy.toml says who must.
+#[derive(Debug, Parser)]
+#[command(name = "twinlock", version, max_term_width = 100, after_help = EXIT_STATUS)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 not allowed, 4 the policy is invalid.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Connect a phone to your login
+    ///
+    /// Shows a QR code and the same key as text, asks for a code to see that the phone has it, and prints recovery
+    /// codes. Nothing is changed before a right code was typed.
+    Enroll(Enroll),
+    /// Show what is set up for your login
+    Status(Status),
+    /// Check a code without using it up
+    ///
+    /// Asks for a code from the phone, or a recovery code, and says whether it is right. It is checked only: it is not
+    /// used up, not counted, and lets nobody in. Where standard input is no terminal the code is its first line.
+    Verify(Verify),
+    /// Look at the policy that says who needs a code
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Policy {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Policy,
+    },
+}
+
+/// `twinlock enroll`.
+#[derive(Debug, Args)]
+pub struct Enroll {
+    /// Ask nothing: write the credential and print key, URI and recovery codes
+    #[arg(long)]
+    pub unattended: bool,
+    /// Print one JSON object with uri, secret, recovery_codes and path
+    #[arg(long, requires = "unattended")]
+    pub json: bool,
+    /// Name of this phone, as logs and `twinlock status` will show it
+    #[arg(long, value_name = "NAME", default_value = "phone", value_parser = label)]
+    pub label: String,
+    /// Form of the QR code; chosen to fit the terminal if not given
+    #[arg(long, value_name = "FORM", value_enum)]
+    pub qr: Option<Qr>,
+    /// File for the picture of --qr svg or png; it must not exist, and only you can read it
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Hash function; many apps silently use SHA1 whatever is asked for
+    #[arg(long, value_enum, ignore_case = true, value_name = "NAME", default_value = "SHA1")]
+    pub algorithm: Algorithm,
+    /// Digits of a code, 6 to 8; many apps silently show 6
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(6..=8))]
+    pub digits: u8,
+    /// Seconds that a code is shown for, 15 to 120; many apps silently use 30
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(15..=120))]
+    pub period: u16,
+}
+
+/// Forms of the QR code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Qr {
+    /// Black on white by explicit colours
+    Ansi,
+    /// Block characters in the terminal's own colours
+    Utf8,
+    /// Letters only; few cameras read it
+    Ascii,
+    /// A picture for --output
+    Svg,
+    /// A picture for --output
+    Png,
+    /// None: the key as text is enough
+    None,
+}
+
+/// Hash functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Algorithm {
+    /// What every app knows
+    #[value(name = "SHA1")]
+    Sha1,
+    /// HMAC-SHA-256
+    #[value(name = "SHA256")]
+    Sha256,
+    /// HMAC-SHA-512
+    #[value(name = "SHA512")]
+    Sha512,
+}
+
+/// `twinlock status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Whose; root alone may look at others
+    pub user: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlock verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlock policy`.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// List every fault with its place and how to mend it
+    ///
+    /// Without files: the policy of this host, with the owners and modes of its files. With files: drafts; the first
+    /// stands for policy.toml, the others for files of policy.d, and owners and modes are not looked at.
+    Check {
+        /// Drafts to check instead of this host's policy
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what is in force, and which file says so
+    Show {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what one login needs, and which rule decided
+    Explain(Explain),
+}
+
+/// `twinlock policy explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Whose login
+    pub user: String,
+    /// PAM service: the file's name below /etc/pam.d, such as sshd
+    #[arg(long, value_name = "NAME")]
+    pub service: String,
+    /// Address that the login comes from; none is a login at this host
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<IpAddr>,
+    /// When: 2027-01-31, 2027-01-31T17:00:00Z or @SECONDS; now if not given
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub at: Option<i64>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn label(text: &str) -> Result<String, String> {
+    if is_label(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("a name has 1 to {MAX_LABEL} characters, none of them a control character"))
+    }
+}
