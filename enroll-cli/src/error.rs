@@ -83,6 +83,8 @@ pub enum Error {
     Interrupted(Signal),
     /// The recovery codes could not be shown, so the credential was taken back.
     NotShown(std::io::Error),
+    /// The ledger could not be written, so the credential was taken back.
+    NotRegistered(Fault),
     /// Files, ledger or look-ups.
     System(Fault),
     /// Standard output.

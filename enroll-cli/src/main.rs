@@ -1,2 +1,67 @@
-//! The command.
-fn main() {}
+//! `twinlock`: the door for users and administrators. It converts between the rooms, which do not know each other, and
+//! does the talking; what is decided, checked or drawn is decided, checked and drawn there.
+#![forbid(unsafe_code)]
+
+mod caller;
+mod cli;
+mod enroll;
+mod error;
+mod in_force;
+mod policy;
+mod present;
+mod status;
+mod terminal;
+mod texts;
+mod time;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use nix::sys::signal::raise;
+use twinlock_system::Paths;
+
+use cli::{Cli, Command};
+use error::{Error, Exit};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    match run(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            if !error.is_silent() {
+                terminal::complain(&texts::error(&error));
+            }
+            if let Error::Interrupted(signal) = error {
+                // Everything is as it was; now end as the signal would have ended us, for the shell to see.
+                let _ = raise(signal);
+            }
+            error.exit().into()
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<Exit, Error> {
+    caller::shield()?;
+    let caller = caller::identify()?;
+    let paths = Paths::default();
+    match command {
+        Command::Enroll(options) => enroll::run(options, &caller, &paths),
+        Command::Status(options) => status::run(options, &caller, &paths),
+        Command::Verify(options) => verify::run(options, &caller, &paths),
+        Command::Policy { command } => policy::run(command, &caller, &paths),
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}

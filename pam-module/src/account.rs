@@ -4,17 +4,16 @@
 //! `sudo` within its timestamp are not disturbed by anything that is wrong with us.
 
 use twinlock_policy::{Policy, Requirement, Unenrolled};
-use twinlock_system::{Fault, Paths, identity};
+use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, identity};
 
 use crate::arguments::Arguments;
 use crate::audit::{Line, Named};
 use crate::auth::{unavailable, unknown_argument};
 use crate::enrolment::{self, Enrolment};
 use crate::host::{Host, Level};
-use crate::login::{Login, Ruling, read_policy};
+use crate::login::{Login, read_policy, rule};
 use crate::marker::Passed;
 use crate::outcome::Outcome;
-use crate::standing::{Standing, Trouble};
 use crate::texts;
 
 /// The flow of `pam_sm_acct_mgmt`.
@@ -32,7 +31,7 @@ pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
         let trouble = Trouble::Fault(Fault::Identity("this process is not root's"));
         return unavailable(host, &login, Named::Unknown, &trouble, Some(&policy));
     }
-    let ruling = match Ruling::of(paths, &policy, &login) {
+    let ruling = match rule(paths, &policy, &login) {
         Ok(Some(ruling)) => ruling,
         Ok(None) => {
             Line::event("account_refused", &login, Named::Unknown)
@@ -56,7 +55,7 @@ pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
 
 /// The auth hook found nobody enrolled. By now that may have changed, and so may the policy.
 fn enrol(host: &mut dyn Host, paths: &Paths, policy: &Policy, login: &Login, ruling: &Ruling) -> Outcome {
-    match Standing::of(paths, ruling) {
+    match Standing::of(paths, &ruling.user, &ruling.record) {
         Err(trouble) => {
             unavailable(host, login, Named::User(&ruling.user.name), &trouble, Some(policy))
         }
@@ -80,7 +79,7 @@ fn without_auth(
     ruling: &Ruling,
 ) -> Outcome {
     let in_grace = enrolment::grace_of(ruling).is_some()
-        && matches!(Standing::of(paths, ruling), Ok(Standing::NotEnrolled));
+        && matches!(Standing::of(paths, &ruling.user, &ruling.record), Ok(Standing::NotEnrolled));
     if in_grace {
         return Outcome::NotAsked;
     }

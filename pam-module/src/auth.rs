@@ -4,18 +4,17 @@
 //! held while somebody types.
 
 use twinlock_policy::{Policy, Requirement, Unenrolled};
-use twinlock_system::ledger::Keep;
-use twinlock_system::{Fault, Ledger, Paths, clock, identity};
+use twinlock_system::verification::{Judged, check};
+use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, identity};
 use twinlock_verifier::verdict::Accepted;
-use twinlock_verifier::{By, Credential, Rejection, Request, Typed, Verdict, judge, recovery};
+use twinlock_verifier::{By, Credential, Rejection, Typed, Verdict};
 
 use crate::arguments::Arguments;
 use crate::audit::{self, Line, Named};
 use crate::host::{Answer, Echo, Host, Level};
-use crate::login::{Login, Ruling, limits, read_policy};
+use crate::login::{Login, read_policy, rule};
 use crate::marker::{Marker, Passed};
 use crate::outcome::Outcome;
-use crate::standing::{Standing, Trouble};
 use crate::texts;
 
 /// What sshd answers in the place of a user who may not log in: repeated to the length of what was typed
@@ -41,7 +40,7 @@ pub fn authenticate(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outco
         return unavailable(host, &login, Named::Unknown, &trouble, None);
     }
     let policy = read_policy(host, paths);
-    let ruling = match Ruling::of(paths, &policy, &login) {
+    let ruling = match rule(paths, &policy, &login) {
         Ok(Some(ruling)) => ruling,
         Ok(None) => return unknown_user(host, &login, &policy),
         Err(fault) => return unavailable(host, &login, Named::Unknown, &Trouble::Fault(fault), Some(&policy)),
@@ -70,7 +69,7 @@ impl Attempt<'_> {
             Requirement::UserDriven => false,
             Requirement::Required => true,
         };
-        match Standing::of(self.paths, self.ruling) {
+        match Standing::of(self.paths, &self.ruling.user, &self.ruling.record) {
             Ok(Standing::NotEnrolled) if required => self.not_enrolled(),
             Ok(Standing::NotEnrolled) => self.not_asked("not_enrolled"),
             Ok(Standing::SwitchedOff(_)) if !required => self.not_asked("switched_off"),
@@ -150,7 +149,8 @@ impl Attempt<'_> {
             }
             let typed = Typed::from_bytes(answer.as_bytes());
             drop(answer);
-            let judged = match self.check(credential, &typed) {
+            let here = (self.login.service.as_str(), self.login.source());
+            let judged = match check(self.paths, &self.ruling.user, credential, &typed, here, self.policy) {
                 Ok(judged) => judged,
                 Err(fault) => return self.unavailable(&Trouble::Fault(fault)),
             };
@@ -166,46 +166,6 @@ impl Attempt<'_> {
             }
         }
         if clock_is_wrong { Outcome::Unavailable } else { Outcome::Refused }
-    }
-
-    /// Judges an answer under the lock. When this returns a verdict, it is recorded.
-    fn check(&self, credential: &Credential, typed: &Typed) -> Result<Judged, Fault> {
-        let limits = limits(self.policy);
-        let now = clock::now();
-        // Slow, so before the lock.
-        let recovery_hash = match (typed, &credential.recovery) {
-            (Typed::Recovery(code), Some(set)) => Some(recovery::hash(code, &set.salt, set.rounds)),
-            _ => None,
-        };
-        // Nothing is created or locked for an answer that cannot be a code.
-        let shaped = match typed {
-            Typed::Code(code) => credential.takes_digits(code.len()),
-            Typed::Recovery(_) => recovery_hash.is_some(),
-            Typed::Empty => return Ok(Judged::Verdict(Verdict::Rejected(Rejection::Empty))),
-            Typed::Unshaped => false,
-        };
-        if !shaped {
-            return Ok(Judged::Verdict(Verdict::Rejected(Rejection::Unshaped)));
-        }
-        let request = Request {
-            typed,
-            recovery_hash,
-            credential,
-            now,
-            built: clock::BUILT,
-            source: self.login.source(),
-            service: &self.login.service,
-            policy: self.policy.hash(),
-            limits: &limits,
-        };
-        Ledger::new(self.paths).change(&self.ruling.user, Some(credential), now, |change| {
-            if change.repaired {
-                return (Judged::Repaired, Keep::Record);
-            }
-            let verdict = judge(&request, change.record);
-            let keep = if verdict.must_be_recorded() { Keep::Record } else { Keep::Nothing };
-            (Judged::Verdict(verdict), keep)
-        })
     }
 
     /// The code was right, and that is on the disk.
@@ -285,13 +245,6 @@ impl Attempt<'_> {
         line.decision(&self.ruling.decision, self.policy);
         line
     }
-}
-
-/// What came of an answer.
-enum Judged {
-    Verdict(Verdict),
-    /// One copy of the record was damaged: it is whole again, and this answer was not looked at.
-    Repaired,
 }
 
 /// Why an answer ends the hook at once: it is the password, or sshd's junk. None of it is an attempt.

@@ -10,7 +10,7 @@ use twinlock_enrollment::{Account, Material, Parameters};
 use twinlock_policy::{Grace, Policy, Store, grace};
 use twinlock_system::credential::{Found, Place, has_home, read, write};
 use twinlock_system::ledger::Keep;
-use twinlock_system::{Fault, Ledger, Paths, clock, host_name, pending, random};
+use twinlock_system::{Fault, Ledger, Paths, Ruling, Trouble, clock, host_name, pending, random};
 use twinlock_verifier::record::{Acceptance, GraceStart, MAX_GRACES};
 use twinlock_verifier::steps::{self, Match};
 use twinlock_verifier::{Algorithm, Authenticator, Credential, RecoverySet, Typed, recovery};
@@ -19,9 +19,8 @@ use zeroize::Zeroizing;
 use crate::audit::{Line, Named};
 use crate::auth::unavailable;
 use crate::host::{Echo, Host, Level};
-use crate::login::{Login, Ruling};
+use crate::login::Login;
 use crate::outcome::Outcome;
-use crate::standing::Trouble;
 use crate::texts;
 
 /// Answers to the enrolment prompt. The key is on the screen, so there is nothing to guess; this only ends a

@@ -16,7 +16,6 @@ mod host;
 mod login;
 mod marker;
 mod outcome;
-mod standing;
 mod texts;
 
 pub use ffi::WipingAllocator;

@@ -1,9 +1,8 @@
 //! One login: who wants in, by which way, and what the policy says about it.
 
-use twinlock_policy::{Decision, Facts, Membership, Policy, SourceFile, Subject};
-use twinlock_system::{Fault, Ledger, Paths, User, clock, policy_files};
-use twinlock_verifier::verdict::clock_is_behind;
-use twinlock_verifier::{Limits, Record, Source};
+use twinlock_policy::Policy;
+use twinlock_system::{Fault, Paths, Ruling, User, policy_files};
+use twinlock_verifier::Source;
 
 use crate::audit;
 use crate::host::{Host, HostFault};
@@ -48,99 +47,20 @@ impl Login {
     }
 }
 
-/// Reads and parses the policy, and says so in the log if it is broken.
+/// Reads the policy, and says so in the log if it is broken.
 pub fn read_policy(host: &mut dyn Host, paths: &Paths) -> Policy {
-    let files = policy_files::read(paths);
-    let source = |file: &'_ policy_files::PolicyFile| -> Result<Vec<u8>, String> {
-        file.text.as_ref().map(|text| text.to_vec()).map_err(ToString::to_string)
-    };
-    let texts: Vec<_> = files.drop_ins.iter().map(source).collect();
-    let main = source(&files.main);
-    let as_source = |path, text| SourceFile { path, text };
-    let drop_ins: Vec<_> = files
-        .drop_ins
-        .iter()
-        .zip(&texts)
-        .map(|(file, text)| as_source(file.path.as_str(), borrowed(text)))
-        .collect();
-    let policy = Policy::parse(&as_source(files.main.path.as_str(), borrowed(&main)), &drop_ins);
+    let policy = policy_files::load(paths);
     if !policy.faults().is_empty() {
         audit::policy_is_broken(host, &policy);
     }
     policy
 }
 
-fn borrowed(text: &Result<Vec<u8>, String>) -> Result<&[u8], String> {
-    text.as_ref().map(Vec::as_slice).map_err(Clone::clone)
-}
-
-/// A user whom NSS knows, and what the policy says about this login of theirs.
-#[derive(Debug)]
-pub struct Ruling {
-    /// The user.
-    pub user: User,
-    /// Their record, if it could be read.
-    pub record: Result<Option<Record>, Fault>,
-    /// Unix seconds.
-    pub now: i64,
-    /// Nothing that loosens for a time holds.
-    pub clock_is_behind: bool,
-    /// What is required, and why.
-    pub decision: Decision,
-}
-
-impl Ruling {
-    /// Looks the user up and decides. None when NSS does not know them.
-    ///
-    /// # Errors
-    /// [`Fault::Lookup`] when NSS failed.
-    pub fn of(paths: &Paths, policy: &Policy, login: &Login) -> Result<Option<Self>, Fault> {
-        let Some(user) = User::by_name(&login.name)? else { return Ok(None) };
-        let now = clock::now();
-        let record = Ledger::new(paths).read(&user);
-        // Without a record nobody can say what its newest time was.
-        let clock_is_behind = match &record {
-            Ok(Some(record)) => clock_is_behind(record, now, clock::BUILT),
-            Ok(None) => now < clock::BUILT,
-            Err(_) => true,
-        };
-        let subject = Subject {
-            user: &user.name,
-            uid: user.uid,
-            gid: user.gid,
-            service: &login.service,
-            rhost: login.rhost.as_deref(),
-            now,
-            clock_is_behind,
-        };
-        let decision = policy.decide(&subject, &mut Nss { user: &user });
-        Ok(Some(Self { user, record, now, clock_is_behind, decision }))
-    }
-}
-
-/// The throttle's numbers as the verifier takes them.
-pub fn limits(policy: &Policy) -> Limits {
-    let throttle = policy.throttle();
-    Limits {
-        free_failures: throttle.free_failures,
-        first_wait: throttle.first_wait,
-        longest_wait: throttle.longest_wait,
-        disable_after: throttle.disable_after,
-    }
-}
-
-/// Answers the policy's questions by NSS.
-struct Nss<'a> {
-    user: &'a User,
-}
-
-impl Facts for Nss<'_> {
-    fn in_group(&mut self, group: &str) -> Membership {
-        match self.user.is_in_group(group) {
-            Ok(Some(true)) => Membership::Yes,
-            Ok(Some(false)) => Membership::No,
-            Ok(None) => Membership::Unknown("no such group".to_owned()),
-            Err(fault) => Membership::Unknown(fault.to_string()),
-        }
-    }
+/// What the policy says about this login. None when NSS does not know the user.
+///
+/// # Errors
+/// [`Fault::Lookup`] when NSS failed.
+pub fn rule(paths: &Paths, policy: &Policy, login: &Login) -> Result<Option<Ruling>, Fault> {
+    let user = User::by_name(&login.name)?;
+    Ok(user.map(|user| Ruling::of(paths, policy, user, &login.service, login.rhost.as_deref())))
 }

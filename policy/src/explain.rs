@@ -1,4 +1,7 @@
 //! The decision with the way that led to it, for `policy explain`.
+
+use std::fmt;
+
 use crate::decision::Decision;
 use crate::matching::{Doubt, Match, Mismatch};
 use crate::policy::Policy;
@@ -51,5 +54,19 @@ impl Policy {
             considered.push(Considered { rule: rule.label(), file: file.to_owned(), line, outcome });
         });
         Explanation { decision, considered }
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// Half a sentence that continues "rule ...": one line, without a full stop.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Matched => f.write_str("matches"),
+            Outcome::NoMatch(why) => write!(f, "does not match: {why}"),
+            Outcome::Undecided(doubts) => {
+                f.write_str("cannot be decided, so both ways count")?;
+                doubts.iter().try_for_each(|doubt| write!(f, "; {doubt}"))
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! explaining both go through it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::date::Date;
 use crate::names::Names;
@@ -119,5 +120,27 @@ impl<'s, 'p, 'f> Matcher<'s, 'p, 'f> {
             }
         }
         doubts.len() > certain
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mismatch::Service => f.write_str("the service is not among its services"),
+            Mismatch::User => f.write_str("the user is not among its users"),
+            Mismatch::Network => f.write_str("the address is in none of its networks"),
+            Mismatch::Group => f.write_str("the user is in none of its groups"),
+            Mismatch::Expired(on) => write!(f, "it expired {on}"),
+            Mismatch::ClockBehind => f.write_str("the clock is behind, so no exemption holds"),
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doubt::Address(rhost) => write!(f, "{rhost:?} is no address"),
+            Doubt::Group { group, why } => write!(f, "group {group:?} unknown ({why})"),
+        }
     }
 }

@@ -7,8 +7,9 @@ use crate::fault::Fault;
 use crate::keys::Level;
 use crate::reader::{Key, Reader, Value};
 use crate::rule::Rule;
-use crate::settings::{DEFAULT_ACCOUNT_REQUIRED, Throttle, Top};
+use crate::settings::{DEFAULT_ACCOUNT_REQUIRED, Top};
 use crate::source::{self, Place, Source, SourceFile};
+use crate::throttle::Throttle;
 use crate::trial;
 
 /// The policy in force: the top level of policy.toml and all rules in the order in which they are tried.

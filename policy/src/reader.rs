@@ -5,13 +5,12 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use toml::Spanned;
-use toml::de::{DeArray, DeString, DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::date::{self, Date};
+use crate::duration::seconds;
 use crate::fault::Fault;
 use crate::keys::{self, Level};
-use crate::names::{self, Kind, Names};
-use crate::network::{self, Networks};
 use crate::source::{Place, Setting, Source};
 
 pub(crate) type Key<'t> = Spanned<DeString<'t>>;
@@ -53,7 +52,8 @@ impl Reader<'_> {
         self.fault(value.span().start, format!("{name}: {why}"), format!("write {}", keys::example(name)));
     }
 
-    fn wrong_type(&mut self, key: &Key<'_>, value: &Value<'_>, wanted: &str) {
+    /// Notes a value of a type that the key does not take.
+    pub fn wrong_type(&mut self, key: &Key<'_>, value: &Value<'_>, wanted: &str) {
         let found = match value.get_ref() {
             DeValue::String(text) => format!("the text {:?}", shown(text)),
             DeValue::Boolean(flag) => flag.to_string(),
@@ -184,43 +184,6 @@ impl Reader<'_> {
         None
     }
 
-    /// A list of names.
-    pub fn names(&mut self, key: &Key<'_>, value: &Value<'_>, kind: Kind) -> Option<Setting<Names>> {
-        let list = self.list(key, value)?;
-        let mut names = Names::with_capacity(list.len());
-        for item in list.iter() {
-            let Some(name) = self.item(key, item) else { continue };
-            match names::objection(kind, name) {
-                None => names.push(name),
-                Some((why, mend)) => {
-                    let message = format!("{}: {why}: {:?}", key.get_ref(), shown(name));
-                    self.fault(item.span().start, message, mend);
-                }
-            }
-        }
-        Some(self.place(key, names))
-    }
-
-    /// A list of networks, or "local".
-    pub fn networks(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Setting<Networks>> {
-        let list = self.list(key, value)?;
-        let mut networks = Networks { local: false, nets: Vec::with_capacity(list.len()) };
-        for item in list.iter() {
-            match self.item(key, item) {
-                None => {}
-                Some("local") => networks.local = true,
-                Some(text) => match network::read(text) {
-                    Ok(net) => networks.nets.push(net),
-                    Err(mend) => {
-                        let message = format!("networks: {:?} is not an address or network", shown(text));
-                        self.fault(item.span().start, message, mend);
-                    }
-                },
-            }
-        }
-        Some(self.place(key, networks))
-    }
-
     /// A table of keys.
     pub fn table<'v, 't>(&mut self, key: &Key<'_>, value: &'v Value<'t>) -> Option<&'v DeTable<'t>> {
         let table = value.get_ref().as_table();
@@ -229,73 +192,9 @@ impl Reader<'_> {
         }
         table
     }
-
-    fn list<'v, 't>(&mut self, key: &Key<'_>, value: &'v Value<'t>) -> Option<&'v DeArray<'t>> {
-        let list = value.get_ref().as_array();
-        if list.is_none() {
-            self.wrong_type(key, value, "a list in brackets");
-        }
-        list
-    }
-
-    fn item<'v>(&mut self, key: &Key<'_>, item: &'v Value<'_>) -> Option<&'v str> {
-        let text = item.get_ref().as_str();
-        if text.is_none() {
-            self.wrong_type(key, item, "a text in quotes");
-        }
-        text
-    }
-}
-
-/// The seconds of "90s", "5m", "12h", "30d"; `None` for any other form, and for what overflows.
-fn seconds(text: &str) -> Option<u64> {
-    let digits = text.strip_suffix(['s', 'm', 'h', 'd'])?;
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let unit = match text.as_bytes().last()? {
-        b's' => 1,
-        b'm' => 60,
-        b'h' => 3600,
-        _ => 86_400,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// The beginning of a text that a message quotes: a log line must stay a line.
-fn shown(text: &str) -> &str {
+pub(crate) fn shown(text: &str) -> &str {
     text.char_indices().nth(60).map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_a_number_and_one_unit() {
-        for (text, expected) in [
-            ("0s", Some(0)),
-            ("90s", Some(90)),
-            ("5m", Some(300)),
-            ("12h", Some(43_200)),
-            ("30d", Some(2_592_000)),
-            ("007s", Some(7)),
-            ("0", None),
-            ("", None),
-            ("h", None),
-            ("12H", None),
-            ("12 h", None),
-            ("-1s", None),
-            ("+1s", None),
-            ("1.5h", None),
-            ("1h30m", None),
-            ("1w", None),
-            ("١s", None),
-            ("18446744073709551615s", Some(u64::MAX)),
-            ("18446744073709551616s", None),
-            ("18446744073709551615d", None),
-        ] {
-            assert_eq!(seconds(text), expected, "{text:?}");
-        }
-    }
 }

@@ -76,8 +76,8 @@ fn shared_names_and_a_local_sshd_are_warned_of_but_no_faults() {
     assert_eq!(
         warnings(text, NOW),
         [
-            "policy.toml:6:1: the name \"x\" is also that of the rule at policy.toml:2".replace(":2", ":3"),
-            "policy.toml:8:1: rule \"number 3\" matches nobody: nothing of sshd's is local".to_owned(),
+            "policy.toml:6:1: the name \"x\" is also that of the rule at policy.toml:3",
+            "policy.toml:8:1: rule \"number 3\" matches nobody: nothing of sshd's is local",
         ]
     );
 }
@@ -112,6 +112,14 @@ fn every_earlier_rule_says_why_it_did_not_match() {
             ("perhaps", 22, &Outcome::Undecided(vec![ghost])),
             ("number 7", 26, &Outcome::Matched),
         ]
+    );
+    assert_eq!(
+        explained.considered[1].outcome.to_string(),
+        "does not match: the user is not among its users"
+    );
+    assert_eq!(
+        explained.considered[5].outcome.to_string(),
+        "cannot be decided, so both ways count; group \"ghost\" unknown (no such group)"
     );
     assert_eq!(explained.decision, decide(&policy, &ana()));
     let late = sound(&text);

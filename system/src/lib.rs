@@ -13,11 +13,16 @@ pub mod ledger;
 pub mod paths;
 pub mod pending;
 pub mod policy_files;
+pub mod ruling;
+pub mod standing;
 pub mod users;
+pub mod verification;
 
 pub use fault::{Absence, Fault};
 pub use ledger::Ledger;
 pub use paths::Paths;
+pub use ruling::Ruling;
+pub use standing::{Standing, Trouble};
 pub use users::User;
 
 /// Fills the buffer with random bytes of the kernel's.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use twinlock_policy::{Policy, SourceFile};
 use zeroize::Zeroizing;
 
 use crate::file::{Expected, check_folder, open_file, open_folder, open_subfolder, read_all};
@@ -31,6 +32,21 @@ pub struct PolicyFiles {
     pub main: PolicyFile,
     /// `policy.d/*.toml`.
     pub drop_ins: Vec<PolicyFile>,
+}
+
+/// Reads and parses the policy. Never fails: a broken policy is the strictest one, with its faults inside.
+pub fn load(paths: &Paths) -> Policy {
+    let files = read(paths);
+    let drop_ins: Vec<_> = files.drop_ins.iter().map(PolicyFile::source).collect();
+    Policy::parse(&files.main.source(), &drop_ins)
+}
+
+impl PolicyFile {
+    /// The file as the policy room takes it.
+    pub fn source(&self) -> SourceFile<'_> {
+        let text = self.text.as_ref().map(|text| text.as_slice()).map_err(ToString::to_string);
+        SourceFile { path: &self.path, text }
+    }
 }
 
 /// Reads the policy's files. Never fails: a file that cannot be read says so in its place.

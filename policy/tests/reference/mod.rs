@@ -71,11 +71,14 @@ fn network_holds(network: &str, rhost: Option<&str>, service: &str) -> Option<bo
 
 /// Kleene's or.
 fn any(values: impl Iterator<Item = Option<bool>>) -> Option<bool> {
-    values.fold(Some(false), |one, two| match (one, two) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (Some(false), Some(false)) => Some(false),
-        _ => None,
-    })
+    let values: Vec<_> = values.collect();
+    if values.contains(&Some(true)) {
+        Some(true)
+    } else if values.contains(&None) {
+        None
+    } else {
+        Some(false)
+    }
 }
 
 /// The four conditions of a rule, in three values each.

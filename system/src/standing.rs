@@ -4,11 +4,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use twinlock_system::credential::{Found, Place, home_path, read, system_path};
-use twinlock_system::{Fault, Paths};
-use twinlock_verifier::{Credential, CredentialFault};
+use twinlock_verifier::{Credential, CredentialFault, Record};
 
-use crate::login::Ruling;
+use crate::credential::{Found, Place, home_path, read, system_path};
+use crate::{Fault, Paths, User};
 
 /// How a user stands.
 #[derive(Debug)]
@@ -79,9 +78,8 @@ impl Standing {
     ///
     /// # Errors
     /// [`Trouble`]: then nobody is let in, whatever the policy says.
-    pub fn of(paths: &Paths, ruling: &Ruling) -> Result<Self, Trouble> {
-        let user = &ruling.user;
-        let record = ruling.record.as_ref().map_err(|fault| Trouble::Fault(fault.clone()))?.as_ref();
+    pub fn of(paths: &Paths, user: &User, record: &Result<Option<Record>, Fault>) -> Result<Self, Trouble> {
+        let record = record.as_ref().map_err(|fault| Trouble::Fault(fault.clone()))?.as_ref();
         let enrolled = record.filter(|record| record.enrolled);
         let (bytes, place) = match (read(paths, user)?, enrolled) {
             (Found::Bytes(bytes, place), _) => (bytes, place),

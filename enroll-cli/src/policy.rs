@@ -1,0 +1,47 @@
+//! `twinlock policy`: what the policy says. Nothing here changes it.
+
+mod check;
+mod explain;
+mod show;
+
+pub use check::Check;
+pub use explain::{Explained, Grace};
+pub use show::Show;
+
+use serde::Serialize;
+use twinlock_policy::Fault;
+use twinlock_system::Paths;
+
+use crate::caller::Caller;
+use crate::cli;
+use crate::error::{Error, Exit};
+
+/// Runs a subcommand.
+///
+/// # Errors
+/// [`Error`]; a broken policy is none, but [`Exit::PolicyInvalid`].
+pub fn run(command: &cli::Policy, caller: &Caller, paths: &Paths) -> Result<Exit, Error> {
+    match command {
+        cli::Policy::Check { files, json } => check::run(files, *json, caller, paths),
+        cli::Policy::Show { json } => show::run(*json, paths),
+        cli::Policy::Explain(options) => explain::run(options, caller, paths),
+    }
+}
+
+/// A fault or warning, for JSON.
+#[derive(Debug, Serialize)]
+pub struct Finding<'a> {
+    pub file: &'a str,
+    pub line: Option<u32>,
+    pub column: Option<u32>,
+    pub message: &'a str,
+    pub mend: &'a str,
+}
+
+fn findings(faults: &[Fault]) -> Vec<Finding<'_>> {
+    let finding = |fault| {
+        let Fault { file, line, column, message, mend } = fault;
+        Finding { file, line: *line, column: *column, message, mend }
+    };
+    faults.iter().map(finding).collect()
+}

@@ -1,0 +1,220 @@
+//! `twinlock status`: what is set up, and for root what the ledger knows. Read-only, and no line of it holds a secret
+//! or anything that a login would take.
+
+use serde::Serialize;
+use twinlock_system::credential::Place;
+use twinlock_system::{Ledger, Paths, User, clock};
+use twinlock_verifier::{Credential, Limits, Record, Source};
+
+use crate::caller::Caller;
+use crate::cli;
+use crate::error::{Error, Exit};
+use crate::present::{self, Present};
+use crate::{in_force, terminal, texts};
+
+/// The whole report.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    pub user: String,
+    pub uid: u32,
+    pub credential: CredentialState,
+    /// None for callers who may not read the ledger.
+    pub ledger: Option<LedgerState>,
+}
+
+/// The credential's part.
+#[derive(Debug, Serialize)]
+pub struct CredentialState {
+    /// "absent", "valid", "damaged", "unreadable".
+    pub state: &'static str,
+    /// "home" or "system".
+    pub place: Option<&'static str>,
+    pub path: Option<String>,
+    /// What is wrong with it.
+    pub fault: Option<String>,
+    pub authenticators: Vec<AuthenticatorState>,
+    /// Recovery codes in the credential, used or not.
+    pub recovery_codes: usize,
+}
+
+/// One authenticator.
+#[derive(Debug, Serialize)]
+pub struct AuthenticatorState {
+    pub label: String,
+    pub algorithm: &'static str,
+    pub digits: u8,
+    pub period: u16,
+    pub enrolled: String,
+    /// Whether the ledger knows it; None where that cannot be told.
+    pub registered: Option<bool>,
+}
+
+/// The ledger's part.
+#[derive(Debug, Serialize)]
+pub struct LedgerState {
+    /// What is wrong with it; the rest is empty then.
+    pub fault: Option<String>,
+    pub enrolled: bool,
+    pub switched_off: bool,
+    /// Authenticators that count.
+    pub registered: usize,
+    /// Whether everything in the credential counts; None where there is nothing to compare.
+    pub knows_credential: Option<bool>,
+    pub last_accepted: Option<LastAccepted>,
+    pub recovery_codes_left: Option<u32>,
+    pub failures: u32,
+    pub failing_since: Option<String>,
+    /// No code from this host, or none at all, is looked at before then.
+    pub throttled_until: Option<String>,
+    /// Addresses whose codes are not looked at for now.
+    pub throttled_sources: usize,
+    pub disabled: bool,
+}
+
+/// The last accepted code.
+#[derive(Debug, Serialize)]
+pub struct LastAccepted {
+    pub at: String,
+    pub service: String,
+}
+
+/// Prints what is set up.
+///
+/// # Errors
+/// [`Error`] where nothing can be reported; troubles that can be are in the report, with [`Exit::Failed`].
+pub fn run(options: &cli::Status, caller: &Caller, paths: &Paths) -> Result<Exit, Error> {
+    let looked_up;
+    let user = match &options.user {
+        None => &caller.user,
+        Some(name) if *name == caller.user.name => &caller.user,
+        Some(_) if !caller.is_root => return Err(Error::RootOnly),
+        Some(name) => {
+            looked_up = User::by_name(name)?.ok_or_else(|| Error::NoSuchUser(name.clone()))?;
+            &looked_up
+        }
+    };
+    let found = present::find(paths, user);
+    let record = caller.is_root.then(|| Ledger::new(paths).read(user));
+    let status = Status {
+        user: user.name.clone(),
+        uid: user.uid,
+        ledger: record.as_ref().map(|record| match record {
+            Ok(record) => ledger(record.as_ref(), found.as_ref().ok(), paths),
+            Err(fault) => LedgerState { fault: Some(fault.to_string()), ..LedgerState::empty() },
+        }),
+        credential: credential(found, record.and_then(Result::ok).flatten().as_ref(), user, paths),
+    };
+    if options.json {
+        terminal::print_json(&status)?;
+    } else {
+        terminal::print(&texts::status(&status)).map_err(Error::Output)?;
+    }
+    Ok(if status.is_sound() { Exit::Done } else { Exit::Failed })
+}
+
+impl Status {
+    /// Whether a login would find everything as it must be.
+    fn is_sound(&self) -> bool {
+        let credential = matches!(self.credential.state, "valid" | "absent");
+        let ledger = self.ledger.as_ref().is_none_or(|ledger| {
+            let agrees = ledger.knows_credential.unwrap_or(self.credential.state != "absent");
+            ledger.fault.is_none() && (!ledger.enrolled || agrees) && !ledger.disabled
+        });
+        credential && ledger
+    }
+}
+
+fn credential(
+    found: Result<Present, twinlock_system::Fault>,
+    record: Option<&Record>,
+    user: &User,
+    paths: &Paths,
+) -> CredentialState {
+    let at = |place| Some(present::path(paths, user, place).display().to_string());
+    let state = |state, place: Option<Place>| CredentialState {
+        state,
+        place: place.map(|place| if place == Place::Home { "home" } else { "system" }),
+        path: place.and_then(at),
+        fault: None,
+        authenticators: Vec::new(),
+        recovery_codes: 0,
+    };
+    match found {
+        Err(fault) => CredentialState { fault: Some(fault.to_string()), ..state("unreadable", None) },
+        Ok(Present::Absent) => state("absent", None),
+        Ok(Present::Damaged(fault, place)) => {
+            CredentialState { fault: Some(fault.to_string()), ..state("damaged", Some(place)) }
+        }
+        Ok(Present::Valid(credential, place)) => CredentialState {
+            authenticators: authenticators(&credential, record.filter(|record| record.enrolled)),
+            recovery_codes: credential.recovery.map_or(0, |set| set.hashes.len()),
+            ..state("valid", Some(place))
+        },
+    }
+}
+
+fn authenticators(credential: &Credential, record: Option<&Record>) -> Vec<AuthenticatorState> {
+    let state = |one: &twinlock_verifier::Authenticator| AuthenticatorState {
+        label: one.label.clone(),
+        algorithm: one.algorithm.name(),
+        digits: one.digits,
+        period: one.period,
+        enrolled: texts::instant(one.enrolled),
+        registered: record.map(|record| record.registered(one).is_some()),
+    };
+    credential.authenticators.iter().map(state).collect()
+}
+
+fn ledger(record: Option<&Record>, found: Option<&Present>, paths: &Paths) -> LedgerState {
+    let Some(record) = record else { return LedgerState::empty() };
+    let limits = in_force::limits(&in_force::read(paths).policy);
+    let now = clock::now();
+    let waits = |until: i64| until > now;
+    let knows = match found {
+        Some(Present::Valid(credential, _)) if record.enrolled => Some(record.knows(credential)),
+        _ => None,
+    };
+    LedgerState {
+        fault: None,
+        enrolled: record.enrolled,
+        switched_off: record.switched_off,
+        registered: record.authenticators.len(),
+        knows_credential: knows,
+        last_accepted: record.last.as_ref().map(|last| LastAccepted {
+            at: texts::instant(last.at),
+            service: last.service.clone(),
+        }),
+        recovery_codes_left: record.recovery.map(|set| set.left()),
+        failures: record.failures,
+        failing_since: (record.failures > 0).then(|| texts::instant(record.failing_since)),
+        throttled_until: throttled_until(record, &limits, now).map(texts::instant),
+        throttled_sources: record.sources.iter().filter(|wait| waits(wait.until)).count(),
+        disabled: record.is_disabled(&limits),
+    }
+}
+
+fn throttled_until(record: &Record, limits: &Limits, now: i64) -> Option<i64> {
+    match record.wait_left(limits, Source::Local, now) {
+        0 => None,
+        wait => Some(now.saturating_add_unsigned(wait)),
+    }
+}
+
+impl LedgerState {
+    fn empty() -> LedgerState {
+        LedgerState {
+            fault: None,
+            enrolled: false,
+            switched_off: false,
+            registered: 0,
+            knows_credential: None,
+            last_accepted: None,
+            recovery_codes_left: None,
+            failures: 0,
+            failing_since: None,
+            throttled_until: None,
+            throttled_sources: 0,
+            disabled: false,
+        }
+    }
+}

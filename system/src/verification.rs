@@ -1,0 +1,69 @@
+//! An answer, judged under the ledger's lock and recorded before anybody is told. The one path for right and
+//! wrong, for every door that checks codes.
+
+use twinlock_policy::Policy;
+use twinlock_verifier::{Credential, Rejection, Request, Source, Typed, Verdict, judge, recovery};
+
+use crate::ledger::Keep;
+use crate::ruling::limits;
+use crate::{Fault, Ledger, Paths, User, clock};
+
+/// What came of an answer.
+#[derive(Debug)]
+pub enum Judged {
+    /// The verdict; if the answer was evaluated, it is recorded.
+    Verdict(Verdict),
+    /// One copy of the record was damaged. It is whole again, every code that may have been used counts as used,
+    /// and this answer was not looked at.
+    Repaired,
+}
+
+/// Judges an answer for a user with a credential, at a PAM service, from a source, under a policy.
+///
+/// # Errors
+/// A [`Fault`] when the record cannot be read, locked or made durable: then nothing may be said about the answer.
+pub fn check(
+    paths: &Paths,
+    user: &User,
+    credential: &Credential,
+    typed: &Typed,
+    (service, source): (&str, Source),
+    policy: &Policy,
+) -> Result<Judged, Fault> {
+    let limits = limits(policy);
+    let now = clock::now();
+    // Slow, so before the lock.
+    let recovery_hash = match (typed, &credential.recovery) {
+        (Typed::Recovery(code), Some(set)) => Some(recovery::hash(code, &set.salt, set.rounds)),
+        _ => None,
+    };
+    // Nothing is created or locked for an answer that cannot be a code.
+    let shaped = match typed {
+        Typed::Code(code) => credential.takes_digits(code.len()),
+        Typed::Recovery(_) => recovery_hash.is_some(),
+        Typed::Empty => return Ok(Judged::Verdict(Verdict::Rejected(Rejection::Empty))),
+        Typed::Unshaped => false,
+    };
+    if !shaped {
+        return Ok(Judged::Verdict(Verdict::Rejected(Rejection::Unshaped)));
+    }
+    let request = Request {
+        typed,
+        recovery_hash,
+        credential,
+        now,
+        built: clock::BUILT,
+        source,
+        service,
+        policy: policy.hash(),
+        limits: &limits,
+    };
+    Ledger::new(paths).change(user, Some(credential), now, |change| {
+        if change.repaired {
+            return (Judged::Repaired, Keep::Record);
+        }
+        let verdict = judge(&request, change.record);
+        let keep = if verdict.must_be_recorded() { Keep::Record } else { Keep::Nothing };
+        (Judged::Verdict(verdict), keep)
+    })
+}
