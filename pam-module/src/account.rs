@@ -3,13 +3,13 @@
 //! Without a marker and outside `account_required` it looks at nothing but the policy, so that cron, at and
 //! `sudo` within its timestamp are not disturbed by anything that is wrong with us.
 
-use twinlock_policy::{Policy, Requirement, Unenrolled};
+use twinlock_policy::{Policy, Requirement};
 use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, identity};
 
 use crate::arguments::Arguments;
 use crate::audit::{Line, Named};
 use crate::auth::{unavailable, unknown_argument};
-use crate::enrolment::{self, Enrolment};
+use crate::enrolment::Enrolment;
 use crate::host::{Host, Level};
 use crate::login::{Login, read_policy, rule};
 use crate::marker::Passed;
@@ -19,8 +19,8 @@ use crate::texts;
 /// The flow of `pam_sm_acct_mgmt`.
 pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
     let marker = host.marker();
-    let policy = read_policy(host, paths);
-    if marker.is_none() && !policy.account_required(&host.service()) {
+    let mut in_force = read_policy(host, paths);
+    if marker.is_none() && !in_force.policy.account_required(&host.service()) {
         return Outcome::NotAsked;
     }
     let Ok(login) = Login::from_host(host) else { return Outcome::Unavailable };
@@ -29,9 +29,11 @@ pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
     }
     if identity::effective_uid() != 0 {
         let trouble = Trouble::Fault(Fault::Identity("this process is not root's"));
-        return unavailable(host, &login, Named::Unknown, &trouble, Some(&policy));
+        return unavailable(host, &login, Named::Unknown, &trouble, Some(&in_force.policy));
     }
-    let ruling = match rule(paths, &policy, &login) {
+    let ruling = rule(paths, &mut in_force, &login);
+    let policy = &in_force.policy;
+    let ruling = match ruling {
         Ok(Some(ruling)) => ruling,
         Ok(None) => {
             Line::event("account_refused", &login, Named::Unknown)
@@ -39,7 +41,7 @@ pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
                 .send(host, Level::Notice);
             return Outcome::UnknownUser;
         }
-        Err(fault) => return unavailable(host, &login, Named::Unknown, &Trouble::Fault(fault), Some(&policy)),
+        Err(fault) => return unavailable(host, &login, Named::Unknown, &Trouble::Fault(fault), Some(policy)),
     };
     // A marker about somebody else, or another service, is none.
     let passed = marker
@@ -48,8 +50,8 @@ pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
     match (passed, ruling.decision.requirement) {
         (Some(Passed::Verified), _) => Outcome::Verified,
         (_, Requirement::Exempt | Requirement::UserDriven) => Outcome::NotAsked,
-        (Some(Passed::MayEnrol), Requirement::Required) => enrol(host, paths, &policy, &login, &ruling),
-        (None, Requirement::Required) => without_auth(host, paths, &policy, &login, &ruling),
+        (Some(Passed::MayEnrol), Requirement::Required) => enrol(host, paths, policy, &login, &ruling),
+        (None, Requirement::Required) => without_auth(host, paths, policy, &login, &ruling),
     }
 }
 
@@ -61,10 +63,6 @@ fn enrol(host: &mut dyn Host, paths: &Paths, policy: &Policy, login: &Login, rul
         }
         Ok(Standing::Enrolled(_) | Standing::SwitchedOff(_)) => {
             refuse(host, policy, login, ruling, "enrolled_meanwhile", texts::enrolled_meanwhile())
-        }
-        Ok(Standing::NotEnrolled) if ruling.decision.unenrolled == Unenrolled::Deny => {
-            let text = texts::may_not_enrol(policy.help());
-            refuse(host, policy, login, ruling, "enrollment_not_allowed", &text)
         }
         Ok(Standing::NotEnrolled) => Enrolment { host, paths, policy, login, ruling }.run(),
     }
@@ -78,9 +76,25 @@ fn without_auth(
     login: &Login,
     ruling: &Ruling,
 ) -> Outcome {
-    let in_grace = enrolment::grace_of(ruling).is_some()
-        && matches!(Standing::of(paths, &ruling.user, &ruling.record), Ok(Standing::NotEnrolled));
-    if in_grace {
+    // What would let them in unasked by the auth hook does so here: grace, or an address that is remembered. Both need
+    // a standing that is known.
+    let let_in = match Standing::of(paths, &ruling.user, &ruling.record) {
+        Ok(Standing::NotEnrolled) if ruling.grace().is_some() => match ruling.begin_grace(paths) {
+            Ok(()) => true,
+            Err(fault) => {
+                let named = Named::User(&ruling.user.name);
+                return unavailable(host, login, named, &Trouble::Fault(fault), Some(policy));
+            }
+        },
+        Ok(Standing::NotEnrolled) => false,
+        Ok(Standing::Enrolled(_) | Standing::SwitchedOff(_)) => {
+            ruling.is_remembered(&login.service, login.source())
+        }
+        Err(trouble) => {
+            return unavailable(host, login, Named::User(&ruling.user.name), &trouble, Some(policy));
+        }
+    };
+    if let_in {
         return Outcome::NotAsked;
     }
     refuse(host, policy, login, ruling, "no_code_was_asked", &texts::no_way_around(policy.help()))

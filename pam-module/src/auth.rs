@@ -4,7 +4,7 @@
 //! held while somebody types.
 
 use twinlock_policy::{Policy, Requirement, Unenrolled};
-use twinlock_system::verification::{Judged, check};
+use twinlock_system::verification::{Judged, Place, check};
 use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, identity};
 use twinlock_verifier::verdict::Accepted;
 use twinlock_verifier::{By, Credential, Rejection, Typed, Verdict};
@@ -39,13 +39,15 @@ pub fn authenticate(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outco
         let trouble = Trouble::Fault(Fault::Identity("this process is not root's"));
         return unavailable(host, &login, Named::Unknown, &trouble, None);
     }
-    let policy = read_policy(host, paths);
-    let ruling = match rule(paths, &policy, &login) {
+    let mut in_force = read_policy(host, paths);
+    let ruling = rule(paths, &mut in_force, &login);
+    let policy = &in_force.policy;
+    let ruling = match ruling {
         Ok(Some(ruling)) => ruling,
-        Ok(None) => return unknown_user(host, &login, &policy),
-        Err(fault) => return unavailable(host, &login, Named::Unknown, &Trouble::Fault(fault), Some(&policy)),
+        Ok(None) => return unknown_user(host, &login, policy),
+        Err(fault) => return unavailable(host, &login, Named::Unknown, &Trouble::Fault(fault), Some(policy)),
     };
-    let outcome = Attempt { host, paths, policy: &policy, login: &login, ruling: &ruling, arguments }.run();
+    let outcome = Attempt { host, paths, policy, login: &login, ruling: &ruling, arguments }.run();
     if outcome == Outcome::Refused {
         audit::authentication_failure(host, &login, Named::User(&ruling.user.name));
     }
@@ -73,6 +75,9 @@ impl Attempt<'_> {
             Ok(Standing::NotEnrolled) if required => self.not_enrolled(),
             Ok(Standing::NotEnrolled) => self.not_asked("not_enrolled"),
             Ok(Standing::SwitchedOff(_)) if !required => self.not_asked("switched_off"),
+            Ok(_) if self.ruling.is_remembered(&self.login.service, self.login.source()) => {
+                self.not_asked("remembered")
+            }
             Ok(Standing::Enrolled(credential) | Standing::SwitchedOff(credential)) => self.ask(&credential),
             Err(trouble) => self.unavailable(&trouble),
         }
@@ -91,13 +96,12 @@ impl Attempt<'_> {
     /// and the service is one that can.
     fn not_enrolled(&mut self) -> Outcome {
         let decision = &self.ruling.decision;
-        let grace = crate::enrolment::grace_of(self.ruling);
-        let may_enrol =
-            decision.unenrolled == Unenrolled::Enroll && self.arguments.account_phase && decision.enroll_here;
         if self.arguments.after_publickey && !self.came_by_public_key() {
             return self.refuse_without_key();
         }
-        if may_enrol {
+        let in_grace = self.ruling.grace().is_some();
+        let may_enrol = decision.unenrolled == Unenrolled::Enroll && decision.enroll_here;
+        if self.arguments.account_phase && (may_enrol || in_grace) {
             return match self.mark(Passed::MayEnrol) {
                 Ok(()) => {
                     self.line("enrollment_due").send(self.host, Level::Info);
@@ -106,7 +110,7 @@ impl Attempt<'_> {
                 Err(outcome) => outcome,
             };
         }
-        if grace.is_some() {
+        if in_grace {
             return self.not_asked("in_grace");
         }
         let reason = match decision.unenrolled {
@@ -149,8 +153,7 @@ impl Attempt<'_> {
             }
             let typed = Typed::from_bytes(answer.as_bytes());
             drop(answer);
-            let here = (self.login.service.as_str(), self.login.source());
-            let judged = match check(self.paths, &self.ruling.user, credential, &typed, here, self.policy) {
+            let judged = match self.check(credential, &typed) {
                 Ok(judged) => judged,
                 Err(fault) => return self.unavailable(&Trouble::Fault(fault)),
             };
@@ -166,6 +169,15 @@ impl Attempt<'_> {
             }
         }
         if clock_is_wrong { Outcome::Unavailable } else { Outcome::Refused }
+    }
+
+    fn check(&self, credential: &Credential, typed: &Typed) -> Result<Judged, Fault> {
+        let place = Place {
+            service: &self.login.service,
+            source: self.login.source(),
+            remember: self.ruling.decision.remember,
+        };
+        check(self.paths, &self.ruling.user, credential, typed, place, self.policy)
     }
 
     /// The code was right, and that is on the disk.

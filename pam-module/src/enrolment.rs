@@ -7,11 +7,11 @@ use twinlock_enrollment::pending::Pending;
 use twinlock_enrollment::prompt::{self, Picture};
 use twinlock_enrollment::qr::Polarity;
 use twinlock_enrollment::{Account, Material, Parameters};
-use twinlock_policy::{Grace, Policy, Store, grace};
+use twinlock_policy::{Policy, Store, Unenrolled};
 use twinlock_system::credential::{Found, Place, has_home, read, write};
 use twinlock_system::ledger::Keep;
 use twinlock_system::{Fault, Ledger, Paths, Ruling, Trouble, clock, host_name, pending, random};
-use twinlock_verifier::record::{Acceptance, GraceStart, MAX_GRACES};
+use twinlock_verifier::record::Acceptance;
 use twinlock_verifier::steps::{self, Match};
 use twinlock_verifier::{Algorithm, Authenticator, Credential, RecoverySet, Typed, recovery};
 use zeroize::Zeroizing;
@@ -28,21 +28,6 @@ use crate::texts;
 const ANSWERS: u8 = 12;
 /// The label of an authenticator that was enrolled at login.
 const LABEL: &str = "phone";
-
-/// Until when (Unix seconds) a user who must enrol may still put it off; None when not.
-pub fn grace_of(ruling: &Ruling) -> Option<i64> {
-    let start = started(ruling);
-    match grace(&ruling.decision, start, ruling.now, ruling.clock_is_behind) {
-        Grace::Until(end) => Some(end),
-        Grace::Over(_) => None,
-    }
-}
-
-fn started(ruling: &Ruling) -> Option<i64> {
-    let key = ruling.decision.grace_key?;
-    let record = ruling.record.as_ref().ok()?.as_ref()?;
-    record.graces.iter().find(|grace| grace.rule == key.0).map(|grace| grace.start)
-}
 
 /// One enrolment at login.
 pub struct Enrolment<'a> {
@@ -61,12 +46,18 @@ pub struct Enrolment<'a> {
 impl Enrolment<'_> {
     /// Leads the user through enrolment, or lets them put it off while they are in grace.
     pub fn run(mut self) -> Outcome {
-        if let Some(until) = grace_of(self.ruling) {
-            match self.begin_grace().map(|()| self.put_off(until)) {
-                Ok(true) => return Outcome::NotAsked,
-                Ok(false) => {}
-                Err(fault) => return self.unavailable(fault),
+        let allowed =
+            self.ruling.decision.unenrolled == Unenrolled::Enroll && self.ruling.decision.enroll_here;
+        if let Some(until) = self.ruling.grace() {
+            if let Err(fault) = self.ruling.begin_grace(self.paths) {
+                return self.unavailable(fault);
             }
+            if !allowed || self.put_off(until) {
+                return Outcome::NotAsked;
+            }
+        }
+        if !allowed {
+            return self.not_allowed();
         }
         let (shown, again) = match self.pending() {
             Ok(pending) => pending,
@@ -88,22 +79,6 @@ impl Enrolment<'_> {
             self.host.refuse(texts::enrolled_meanwhile());
         }
         outcome
-    }
-
-    /// Writes down when the days of grace began, unless that is known.
-    fn begin_grace(&self) -> Result<(), Fault> {
-        let Some(key) = self.ruling.decision.grace_key else { return Ok(()) };
-        if started(self.ruling).is_some() {
-            return Ok(());
-        }
-        Ledger::new(self.paths).change(&self.ruling.user, None, self.ruling.now, |change| {
-            let graces = &mut change.record.graces;
-            // The first start stays: two rules in turn must not renew each other's days.
-            if graces.iter().all(|grace| grace.rule != key.0) && graces.len() < MAX_GRACES {
-                graces.push(GraceStart { rule: key.0, start: self.ruling.now });
-            }
-            ((), Keep::Record)
-        })
     }
 
     /// Whether the user wants to enrol later. No answer, or no way to ask, means later.
@@ -225,6 +200,13 @@ impl Enrolment<'_> {
         // Left behind it would only be shown once more, to nobody: the user is enrolled.
         let _ = pending::remove(self.paths, user.uid);
         Ok((codes, outcome))
+    }
+
+    /// The policy changed while somebody was at the password prompt.
+    fn not_allowed(&mut self) -> Outcome {
+        self.line("account_refused").plain("reason", "enrollment_not_allowed").send(self.host, Level::Notice);
+        self.host.refuse(&texts::may_not_enrol(self.policy.help()));
+        Outcome::Denied
     }
 
     fn given_up(&mut self) -> Outcome {

@@ -1,7 +1,7 @@
 //! One login: who wants in, by which way, and what the policy says about it.
 
-use twinlock_policy::Policy;
-use twinlock_system::{Fault, Paths, Ruling, User, policy_files};
+use twinlock_system::policy_files::{self, InForce};
+use twinlock_system::{Fault, Paths, Ruling, User};
 use twinlock_verifier::Source;
 
 use crate::audit;
@@ -47,20 +47,20 @@ impl Login {
     }
 }
 
-/// Reads the policy, and says so in the log if it is broken.
-pub fn read_policy(host: &mut dyn Host, paths: &Paths) -> Policy {
-    let policy = policy_files::load(paths);
-    if !policy.faults().is_empty() {
-        audit::policy_is_broken(host, &policy);
+/// Reads the policy that is in force, and says so in the log if it is broken.
+pub fn read_policy(host: &mut dyn Host, paths: &Paths) -> InForce {
+    let in_force = policy_files::load(paths, false);
+    if !in_force.policy.faults().is_empty() {
+        audit::policy_is_broken(host, &in_force.policy);
     }
-    policy
+    in_force
 }
 
 /// What the policy says about this login. None when NSS does not know the user.
 ///
 /// # Errors
 /// [`Fault::Lookup`] when NSS failed.
-pub fn rule(paths: &Paths, policy: &Policy, login: &Login) -> Result<Option<Ruling>, Fault> {
+pub fn rule(paths: &Paths, in_force: &mut InForce, login: &Login) -> Result<Option<Ruling>, Fault> {
     let user = User::by_name(&login.name)?;
-    Ok(user.map(|user| Ruling::of(paths, policy, user, &login.service, login.rhost.as_deref())))
+    Ok(user.map(|user| Ruling::of(paths, in_force, user, &login.service, login.rhost.as_deref())))
 }

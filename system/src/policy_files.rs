@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use twinlock_policy::{Policy, SourceFile};
+use twinlock_policy::{Moment, Policy, SourceFile, TrialState};
 use zeroize::Zeroizing;
 
 use crate::file::{Expected, check_folder, open_file, open_folder, open_subfolder, read_all};
-use crate::{Fault, Paths};
+use crate::{Fault, Paths, clock};
 
 /// The largest policy file that is read, in bytes: a policy that names 10,000 users has a fifth of it.
 pub const MAX_FILE: usize = 1024 * 1024;
@@ -32,13 +32,41 @@ pub struct PolicyFiles {
     pub main: PolicyFile,
     /// `policy.d/*.toml`.
     pub drop_ins: Vec<PolicyFile>,
+    /// `trial.toml`; None when there is none.
+    pub trial: Option<PolicyFile>,
 }
 
-/// Reads and parses the policy. Never fails: a broken policy is the strictest one, with its faults inside.
-pub fn load(paths: &Paths) -> Policy {
+/// The policy in force, and what became of a trial.
+#[derive(Debug)]
+pub struct InForce {
+    /// The policy.
+    pub policy: Policy,
+    /// Whether it is a trial's.
+    pub trial: TrialState,
+}
+
+/// Reads and parses the policy that is in force. Never fails: a broken policy is the strictest one, with its faults
+/// inside. `clock_is_behind` says that nothing holds which is limited in time; a clock before the build always does.
+pub fn load(paths: &Paths, clock_is_behind: bool) -> InForce {
     let files = read(paths);
     let drop_ins: Vec<_> = files.drop_ins.iter().map(PolicyFile::source).collect();
-    Policy::parse(&files.main.source(), &drop_ins)
+    let now = clock::now();
+    // Only a trial asks for it.
+    let boot_id = files.trial.as_ref().and_then(|_| boot_id());
+    let moment = Moment {
+        now,
+        boot_id: boot_id.as_deref(),
+        clock_is_behind: clock_is_behind || now < clock::BUILT,
+    };
+    let trial = files.trial.as_ref().map(PolicyFile::source);
+    let (policy, trial) = Policy::in_force(&files.main.source(), &drop_ins, trial.as_ref(), &moment);
+    InForce { policy, trial }
+}
+
+/// The kernel's id of this boot: random(4).
+pub fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 impl PolicyFile {
@@ -58,7 +86,9 @@ pub fn read(paths: &Paths) -> PolicyFiles {
     });
     let folder = match folder {
         Ok(folder) => folder,
-        Err(fault) => return PolicyFiles { main: file(&main_path, Err(fault)), drop_ins: Vec::new() },
+        Err(fault) => {
+            return PolicyFiles { main: file(&main_path, Err(fault)), drop_ins: Vec::new(), trial: None };
+        }
     };
     let main = read_one(&folder, "policy.toml", &main_path);
     let drop_in_path = paths.policy.join("policy.d");
@@ -67,7 +97,12 @@ pub fn read(paths: &Paths) -> PolicyFiles {
         Err(errno) => vec![file(&drop_in_path, Err(Fault::io("open", &drop_in_path)(errno)))],
         Ok(drop_in_folder) => read_drop_ins(&drop_in_folder, &drop_in_path),
     };
-    PolicyFiles { main: file(&main_path, main), drop_ins }
+    let trial_path = paths.policy.join("trial.toml");
+    let trial = match read_one(&folder, "trial.toml", &trial_path) {
+        Err(Fault::Io { errno: nix::errno::Errno::ENOENT, .. }) => None,
+        text => Some(file(&trial_path, text)),
+    };
+    PolicyFiles { main: file(&main_path, main), drop_ins, trial }
 }
 
 fn read_drop_ins(folder: &std::os::fd::OwnedFd, path: &Path) -> Vec<PolicyFile> {

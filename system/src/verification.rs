@@ -18,7 +18,18 @@ pub enum Judged {
     Repaired,
 }
 
-/// Judges an answer for a user with a credential, at a PAM service, from a source, under a policy.
+/// Where an answer was typed.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// PAM service.
+    pub service: &'a str,
+    /// Source, as the throttle counts it.
+    pub source: Source,
+    /// For how many seconds success is remembered; 0 for not at all.
+    pub remember: u64,
+}
+
+/// Judges an answer for a user with a credential, typed at some place under a policy.
 ///
 /// # Errors
 /// A [`Fault`] when the record cannot be read, locked or made durable: then nothing may be said about the answer.
@@ -27,7 +38,7 @@ pub fn check(
     user: &User,
     credential: &Credential,
     typed: &Typed,
-    (service, source): (&str, Source),
+    place: Place<'_>,
     policy: &Policy,
 ) -> Result<Judged, Fault> {
     let limits = limits(policy);
@@ -53,8 +64,8 @@ pub fn check(
         credential,
         now,
         built: clock::BUILT,
-        source,
-        service,
+        source: place.source,
+        service: place.service,
         policy: policy.hash(),
         limits: &limits,
     };
@@ -63,6 +74,9 @@ pub fn check(
             return (Judged::Repaired, Keep::Record);
         }
         let verdict = judge(&request, change.record);
+        if place.remember > 0 && matches!(verdict, Verdict::Accepted(_)) {
+            change.record.remember(place.service, place.source, now);
+        }
         let keep = if verdict.must_be_recorded() { Keep::Record } else { Keep::Nothing };
         (Judged::Verdict(verdict), keep)
     })

@@ -7,6 +7,7 @@
 pub mod credential;
 pub mod record;
 pub mod recovery;
+mod remember;
 pub mod source;
 pub mod steps;
 pub mod throttle;

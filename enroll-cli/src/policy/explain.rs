@@ -71,7 +71,7 @@ pub struct Considered {
 /// [`Error`]; a broken policy is explained as well, with [`Exit::PolicyInvalid`].
 pub fn run(options: &Explain, caller: &Caller, paths: &Paths) -> Result<Exit, Error> {
     let user = User::by_name(&options.user)?.ok_or_else(|| Error::NoSuchUser(options.user.clone()))?;
-    let record = if caller.is_root { Ledger::new(paths).read(&user)? } else { None };
+    let record = if caller.is_root { ledger(&user, paths) } else { None };
     let read = in_force::read(paths);
     let now = options.at.unwrap_or_else(clock::now);
     let from = options.from.map(|address| address.to_string());
@@ -82,10 +82,10 @@ pub fn run(options: &Explain, caller: &Caller, paths: &Paths) -> Result<Exit, Er
         service: &options.service,
         rhost: from.as_deref(),
         now,
-        clock_is_behind: in_force::clock_is_behind(record.as_ref(), now),
+        clock_is_behind: in_force::clock_is_behind(record.as_ref().and_then(Option::as_ref), now),
     };
     let explanation = read.policy.explain(&subject, &mut in_force::Groups(&user));
-    let known = caller.is_root.then_some(record.as_ref());
+    let known = record.as_ref().map(Option::as_ref);
     let explained = Explained {
         service: options.service.clone(),
         at: texts::instant(now),
@@ -102,6 +102,12 @@ pub fn run(options: &Explain, caller: &Caller, paths: &Paths) -> Result<Exit, Er
         terminal::print(&texts::explanation(&explained)).map_err(Error::Output)?;
     }
     Ok(if explained.valid { Exit::Done } else { Exit::PolicyInvalid })
+}
+
+/// What the ledger knows. Its trouble would keep the user out, but it is not what was asked.
+fn ledger(user: &User, paths: &Paths) -> Option<Option<Record>> {
+    let read = Ledger::new(paths).read(user);
+    read.inspect_err(|fault| terminal::complain(&texts::without_the_ledger(fault))).ok()
 }
 
 fn decided(decision: &Decision, subject: &Subject<'_>, record: Option<Option<&Record>>) -> Decided {

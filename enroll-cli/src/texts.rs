@@ -1,0 +1,40 @@
+//! Every word that this door says, in one place, in English, so that it can be translated one day (the help of the
+//! options alone stands with them, in `cli`). Nothing is decided here. What came from a file, a directory or a user is
+//! defused before it goes to a terminal.
+
+mod enrolment;
+mod errors;
+mod policies;
+mod standing;
+
+pub use enrolment::{
+    HASHING, VERIFICATION_CODE, Words, code_was_not_right, enroll_introduction, enrolled, key_and_account, key_beside,
+    not_shaped_like_a_code, picture_is_a_secret, registration, scan_the_file, unattended, window_too_small,
+};
+pub use errors::{error, mend_policy_file, policy_is_broken_meanwhile, rejection_word, without_the_ledger};
+pub use policies::{
+    NO_SUCH_GROUP, doubt, explanation, findings, group_not_looked_up, mismatch, policy_in_force, policy_is_invalid,
+    policy_is_sound, unknown_group,
+};
+pub use standing::{code_is_right, status};
+
+use twinlock_system::clock;
+
+/// Unix seconds as RFC 3339, to the second, in UTC.
+pub fn instant(unix: i64) -> String {
+    clock::readable(unix).replacen(' ', "T", 1).replace(" UTC", "Z")
+}
+
+/// A text with `?` for what would move a cursor or turn the direction of writing.
+fn defused(text: &str) -> String {
+    let odd = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.replace(odd, "?")
+}
+
+/// `1 code`, `2 codes`.
+fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}

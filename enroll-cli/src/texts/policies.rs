@@ -1,0 +1,189 @@
+//! The words of `twinlock policy`.
+
+use std::fmt::Write;
+
+use twinlock_policy::{Doubt, Mismatch};
+use twinlock_system::Fault;
+
+use super::{count, defused};
+use crate::policy::{Check, Explained, Finding, Grace, Show};
+
+/// Why a group is in doubt.
+pub const NO_SUCH_GROUP: &str = "no such group";
+
+/// Faults, then warnings: place and message, and below how to mend it.
+pub fn findings(faults: &[Finding<'_>], warnings: &[Finding<'_>]) -> String {
+    let mut text = String::new();
+    for (kind, list) in [("", faults), ("warning: ", warnings)] {
+        for Finding { file, line, column, message, mend } in list {
+            let place = [*line, *column].into_iter().flatten().map(|number| format!(":{number}")).collect::<String>();
+            let found = format!("{file}{place}: {kind}{message}");
+            let _ = write!(text, "{}\n  {}\n", defused(&found), defused(mend));
+        }
+    }
+    text
+}
+
+/// The last line of a check that found no fault.
+pub fn policy_is_sound(check: &Check<'_>) -> String {
+    let warnings = if check.warnings.is_empty() { String::new() } else { format!(", {}", count(check.warnings.len(), "warning")) };
+    format!(
+        "The policy is sound: {}, {}{warnings}, sha256:{:.12}\n",
+        count(check.files.len(), "file"),
+        count(check.rules, "rule"),
+        check.hash
+    )
+}
+
+/// The last line of a check that found faults.
+pub fn policy_is_invalid(faults: usize, in_force: bool) -> String {
+    let meanwhile = if in_force { "; until they are mended the strictest policy is in force" } else { "" };
+    format!("The policy is invalid: {}{meanwhile}.\n", count(faults, "fault"))
+}
+
+/// A group of a rule that nobody knows.
+pub fn unknown_group(rule: &str, group: &str) -> (String, String) {
+    (
+        format!("rule {rule:?} names the group {group:?}, which does not exist"),
+        "correct the name or make the group; until then the rule is taken both ways, and the stricter holds".to_owned(),
+    )
+}
+
+/// A group of a rule that could not be looked up.
+pub fn group_not_looked_up(rule: &str, group: &str, fault: &Fault) -> (String, String) {
+    (
+        format!("rule {rule:?} names the group {group:?}: {fault}"),
+        "see that the directory (sssd, LDAP) is up; until then the rule is taken both ways, and the stricter holds"
+            .to_owned(),
+    )
+}
+
+/// What is in force, as a policy would be written, with the place of each value.
+pub fn policy_in_force(show: &Show<'_>) -> String {
+    let mut text = String::new();
+    if !show.valid {
+        text.push_str("# The policy is broken, so the STRICTEST policy is in force: everybody needs a code, nobody\n");
+        text.push_str("# can enrol at login, no rule counts. `twinlock policy check` lists all faults.\n");
+    }
+    for file in show.files {
+        let _ = writeln!(text, "# read: {}", defused(file));
+    }
+    let _ = writeln!(text, "# policy=sha256:{:.12}\n", show.hash);
+    for setting in &show.settings {
+        text.push_str(&line(setting.key, &setting.value, setting.file.as_deref(), setting.line));
+    }
+    for rule in &show.rules {
+        let _ = write!(text, "\n[[rule]] # {}:{}\n", defused(rule.file), rule.line);
+        let mut add = |key: &str, value: String| {
+            let _ = writeln!(text, "{key} = {}", defused(&value));
+        };
+        add("name", format!("{:?}", rule.rule));
+        let networks: Vec<&str> = rule.networks.iter().map(String::as_str).collect();
+        for (key, names) in [
+            ("users", &rule.users),
+            ("groups", &rule.groups),
+            ("services", &rule.services),
+            ("networks", &networks),
+        ] {
+            if !names.is_empty() {
+                add(key, format!("{names:?}"));
+            }
+        }
+        if let Some(date) = &rule.exempt_until {
+            add("exempt", "true".to_owned());
+            add("expires", date.clone());
+        }
+        for (key, value) in [("reason", rule.reason), ("approved_by", rule.approved_by)] {
+            if let Some(value) = value {
+                add(key, format!("{value:?}"));
+            }
+        }
+        for setting in &rule.settings {
+            add(setting.key, setting.value.clone());
+        }
+    }
+    text
+}
+
+fn line(key: &str, value: &str, file: Option<&str>, line: Option<u32>) -> String {
+    let from = match (file, line) {
+        (Some(file), Some(line)) => format!("{file}:{line}"),
+        _ => "default".to_owned(),
+    };
+    let setting = format!("{key} = {value}");
+    defused(&format!("{setting:<40} # {from}")) + "\n"
+}
+
+/// Why a rule does not match.
+pub fn mismatch(why: Mismatch) -> String {
+    match why {
+        Mismatch::Service => "the service is not among services".to_owned(),
+        Mismatch::User => "the user is not among users".to_owned(),
+        Mismatch::Network => "the address is in none of networks".to_owned(),
+        Mismatch::Group => "the user is in none of groups".to_owned(),
+        Mismatch::Expired(date) => format!("the exemption ended with {date}"),
+        Mismatch::ClockBehind => "the clock is behind, so no exemption holds".to_owned(),
+    }
+}
+
+/// Why a rule could not be decided.
+pub fn doubt(doubt: &Doubt) -> String {
+    match doubt {
+        Doubt::Address(rhost) => format!("{rhost:?} is no address"),
+        Doubt::Group { group, why } => format!("group {group:?}: {why}"),
+    }
+}
+
+/// What one login needs.
+pub fn explanation(explained: &Explained) -> String {
+    let mut text = String::new();
+    let mut add = |line: String| {
+        text.push_str(&defused(&line));
+        text.push('\n');
+    };
+    let from = explained.from.as_deref().map_or("from this host".to_owned(), |from| format!("from {from}"));
+    add(format!("{} by {} {from} at {}", explained.user, explained.service, explained.at));
+    let decision = &explained.decision;
+    add(match decision.requirement {
+        "exempt" => "  no code is asked for (exempt)".to_owned(),
+        "required" => "  a code is required".to_owned(),
+        _ => "  a code is asked for if the user is enrolled".to_owned(),
+    });
+    add(format!("  because of {}", decision.reason));
+    if decision.requirement == "required" {
+        add(format!("  not enrolled: {}", unenrolled(&explained.service, decision.unenrolled, decision.enroll_here)));
+        if let Some(grace) = grace(&decision.grace) {
+            add(format!("  grace: {grace}"));
+        }
+    }
+    if decision.remember > 0 {
+        add(format!("  after a code, none is asked for from this address for {} s", decision.remember));
+    }
+    if let Some(reported) = &explained.reported {
+        add(format!("  report only: require_mfa = true would make it {}", reported.requirement));
+    }
+    for one in &explained.considered {
+        let why = if one.why.is_empty() { String::new() } else { format!(": {}", one.why.join("; ")) };
+        add(format!("rule {:?} ({}:{}) {}{why}", one.rule, one.file, one.line, one.outcome));
+    }
+    text
+}
+
+fn unenrolled(service: &str, unenrolled: &str, enroll_here: bool) -> String {
+    match (unenrolled, enroll_here) {
+        ("enroll", _) => "the login leads through enrolment".to_owned(),
+        (_, true) => "refused (unenrolled = \"deny\")".to_owned(),
+        (_, false) => format!("refused; {service} cannot lead through enrolment, or may not (enroll_at)"),
+    }
+}
+
+fn grace(grace: &Grace) -> Option<String> {
+    match (grace.lasts, &grace.until, grace.days) {
+        (Some(true), Some(until), _) => Some(format!("enrolment may be put off until {until}")),
+        (Some(false), Some(until), _) => Some(format!("over since {until}")),
+        (None, _, Some(days)) => {
+            Some(format!("{} from the first login, which only root can look up", count(days as usize, "day")))
+        }
+        _ => None,
+    }
+}
