@@ -39,9 +39,12 @@ pub struct Finding<'a> {
 }
 
 fn findings(faults: &[Fault]) -> Vec<Finding<'_>> {
-    let finding = |fault| {
+    faults.iter().map(Finding::of).collect()
+}
+
+impl<'a> Finding<'a> {
+    fn of(fault: &'a Fault) -> Finding<'a> {
         let Fault { file, line, column, message, mend } = fault;
         Finding { file, line: *line, column: *column, message, mend }
-    };
-    faults.iter().map(finding).collect()
+    }
 }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use twinlock_system::credential::Place;
+use twinlock_system::ruling::limits;
 use twinlock_system::{Ledger, Paths, User, clock};
 use twinlock_verifier::{Credential, Limits, Record, Source};
 
@@ -167,7 +168,7 @@ fn authenticators(credential: &Credential, record: Option<&Record>) -> Vec<Authe
 
 fn ledger(record: Option<&Record>, found: Option<&Present>, paths: &Paths) -> LedgerState {
     let Some(record) = record else { return LedgerState::empty() };
-    let limits = in_force::limits(&in_force::read(paths).policy);
+    let limits = limits(&in_force::read(paths).policy);
     let now = clock::now();
     let waits = |until: i64| until > now;
     let knows = match found {

@@ -13,8 +13,8 @@ pub use enrolment::{
 };
 pub use errors::{error, mend_policy_file, policy_is_broken_meanwhile, rejection_word, without_the_ledger};
 pub use policies::{
-    NO_SUCH_GROUP, doubt, explanation, findings, group_not_looked_up, mismatch, policy_in_force, policy_is_invalid,
-    policy_is_sound, unknown_group,
+    doubt, explanation, findings, group_not_looked_up, mismatch, policy_in_force, policy_is_invalid,
+    policy_is_sound, trial, unknown_group,
 };
 pub use standing::{code_is_right, status};
 

@@ -2,6 +2,7 @@
 //! is used up, nothing counted, nobody let in.
 
 use serde::Serialize;
+use twinlock_system::ruling::limits;
 use twinlock_system::{Ledger, Paths, clock};
 use twinlock_verifier::{
     By, Credential, Record, Rejection, Request, Source, Typed, Verdict, judge, recovery,
@@ -99,7 +100,7 @@ fn check(
         source: Source::Local,
         service: "twinlock",
         policy: policy.hash(),
-        limits: &in_force::limits(&policy),
+        limits: &limits(&policy),
     };
     match judge(&request, &mut record) {
         Verdict::Rejected(rejection) => Err(rejection),

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let archive = PathBuf::from("/usr/lib/gcc/x86_64-linux-gnu/11");
-    let multiarch = std::env::var("CARGO_CFG_TARGET_ARCH").map(|arch| {
-        PathBuf::from(format!("/usr/lib/gcc/{arch}-linux-gnu/11"))
-    });
+    let multiarch = std::env::var("CARGO_CFG_TARGET_ARCH")
+        .map(|arch| PathBuf::from(format!("/usr/lib/gcc/{arch}-linux-gnu/11")));
     let archive = multiarch.unwrap_or(archive);
     if !archive.join("libgcc_eh.a").is_file() {
-        println!("cargo:warning=no libgcc_eh.a of GCC 11 (Debian: libgcc-11-dev); the module will load libgcc_s");
+        println!(
+            "cargo:warning=no libgcc_eh.a of GCC 11 (Debian: libgcc-11-dev); the module will load libgcc_s"
+        );
         return;
     }
     let Some(out) = std::env::var_os("OUT_DIR").map(PathBuf::from) else { return };

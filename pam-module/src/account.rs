@@ -7,7 +7,7 @@ use twinlock_policy::{Policy, Requirement};
 use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, identity};
 
 use crate::arguments::Arguments;
-use crate::audit::{Line, Named};
+use crate::audit::{Named, ToLog, event};
 use crate::auth::{unavailable, unknown_argument};
 use crate::enrolment::Enrolment;
 use crate::host::{Host, Level};
@@ -36,7 +36,7 @@ pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
     let ruling = match ruling {
         Ok(Some(ruling)) => ruling,
         Ok(None) => {
-            Line::event("account_refused", &login, Named::Unknown)
+            event("account_refused", &login, Named::Unknown)
                 .plain("reason", "unknown_user")
                 .send(host, Level::Notice);
             return Outcome::UnknownUser;
@@ -58,9 +58,7 @@ pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
 /// The auth hook found nobody enrolled. By now that may have changed, and so may the policy.
 fn enrol(host: &mut dyn Host, paths: &Paths, policy: &Policy, login: &Login, ruling: &Ruling) -> Outcome {
     match Standing::of(paths, &ruling.user, &ruling.record) {
-        Err(trouble) => {
-            unavailable(host, login, Named::User(&ruling.user.name), &trouble, Some(policy))
-        }
+        Err(trouble) => unavailable(host, login, Named::User(&ruling.user.name), &trouble, Some(policy)),
         Ok(Standing::Enrolled(_) | Standing::SwitchedOff(_)) => {
             refuse(host, policy, login, ruling, "enrolled_meanwhile", texts::enrolled_meanwhile())
         }
@@ -108,7 +106,7 @@ fn refuse(
     reason: &str,
     text: &str,
 ) -> Outcome {
-    let mut line = Line::event("account_refused", login, Named::User(&ruling.user.name));
+    let mut line = event("account_refused", login, Named::User(&ruling.user.name));
     line.plain("reason", reason).decision(&ruling.decision, policy);
     if reason == "no_code_was_asked" {
         line.quoted("mend", "sshd_config: AuthenticationMethods publickey,keyboard-interactive");

@@ -4,13 +4,14 @@
 //! held while somebody types.
 
 use twinlock_policy::{Policy, Requirement, Unenrolled};
+use twinlock_system::logfmt::Line;
 use twinlock_system::verification::{Judged, Place, check};
 use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, identity};
 use twinlock_verifier::verdict::Accepted;
 use twinlock_verifier::{By, Credential, Rejection, Typed, Verdict};
 
 use crate::arguments::Arguments;
-use crate::audit::{self, Line, Named};
+use crate::audit::{self, Named, ToLog, event};
 use crate::host::{Answer, Echo, Host, Level};
 use crate::login::{Login, read_policy, rule};
 use crate::marker::{Marker, Passed};
@@ -28,7 +29,7 @@ pub fn authenticate(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outco
         return Outcome::Unavailable;
     }
     let Ok(login) = Login::from_host(host) else {
-        host.log(Level::Notice, "event=code_rejected reason=no_user_name");
+        Line::event("code_rejected").plain("reason", "no_user_name").send(host, Level::Notice);
         return Outcome::Refused;
     };
     let arguments = match Arguments::parse(words) {
@@ -252,8 +253,8 @@ impl Attempt<'_> {
         self.host.set_marker(Some(marker)).map_err(|_| Outcome::Unavailable)
     }
 
-    fn line(&self, event: &str) -> Line {
-        let mut line = Line::event(event, self.login, Named::User(&self.ruling.user.name));
+    fn line(&self, what: &str) -> Line {
+        let mut line = event(what, self.login, Named::User(&self.ruling.user.name));
         line.decision(&self.ruling.decision, self.policy);
         line
     }
@@ -286,9 +287,7 @@ fn unknown_user(host: &mut dyn Host, login: &Login, policy: &Policy) -> Outcome 
         };
         host.refuse(&texts::rejection(rejection, policy.help()));
     }
-    Line::event("code_rejected", login, Named::Unknown)
-        .plain("reason", "unknown_user")
-        .send(host, Level::Notice);
+    event("code_rejected", login, Named::Unknown).plain("reason", "unknown_user").send(host, Level::Notice);
     audit::authentication_failure(host, login, Named::Unknown);
     Outcome::UnknownUser
 }
@@ -301,7 +300,7 @@ pub fn unavailable(
     trouble: &Trouble,
     policy: Option<&Policy>,
 ) -> Outcome {
-    Line::event("unavailable", login, named)
+    event("unavailable", login, named)
         .plain("reason", trouble.reason())
         .quoted("error", &trouble.to_string())
         .send(host, Level::Error);
@@ -311,7 +310,7 @@ pub fn unavailable(
 
 /// A word on the module's line that is not one of ours.
 pub fn unknown_argument(host: &mut dyn Host, login: &Login, word: &str) -> Outcome {
-    Line::event("misconfigured", login, Named::Unknown)
+    event("misconfigured", login, Named::Unknown)
         .plain("reason", "unknown_argument")
         .quoted("argument", word)
         .quoted("mend", "see pam_twinlock(8) for the words that this line may have")

@@ -10,13 +10,14 @@ use twinlock_enrollment::{Account, Material, Parameters};
 use twinlock_policy::{Policy, Store, Unenrolled};
 use twinlock_system::credential::{Found, Place, has_home, read, write};
 use twinlock_system::ledger::Keep;
+use twinlock_system::logfmt::Line;
 use twinlock_system::{Fault, Ledger, Paths, Ruling, Trouble, clock, host_name, pending, random};
 use twinlock_verifier::record::Acceptance;
 use twinlock_verifier::steps::{self, Match};
 use twinlock_verifier::{Algorithm, Authenticator, Credential, RecoverySet, Typed, recovery};
 use zeroize::Zeroizing;
 
-use crate::audit::{Line, Named};
+use crate::audit::{Named, ToLog, event};
 use crate::auth::unavailable;
 use crate::host::{Echo, Host, Level};
 use crate::login::Login;
@@ -63,7 +64,9 @@ impl Enrolment<'_> {
             Ok(pending) => pending,
             Err(fault) => return self.unavailable(fault),
         };
-        self.line("enrollment_started").plain("again", if again { "yes" } else { "no" }).send(self.host, Level::Info);
+        self.line("enrollment_started")
+            .plain("again", if again { "yes" } else { "no" })
+            .send(self.host, Level::Info);
         let Some(step) = self.confirm(&shown, again) else { return self.given_up() };
         let (codes, outcome) = match self.finish(&shown, step) {
             Ok(finished) => finished,
@@ -84,9 +87,12 @@ impl Enrolment<'_> {
     /// Whether the user wants to enrol later. No answer, or no way to ask, means later.
     fn put_off(&mut self, until: i64) -> bool {
         let answer = self.host.ask(Echo::On, &texts::reminder(until));
-        let now = matches!(&answer, Ok(Some(answer)) if answer.as_bytes().trim_ascii().eq_ignore_ascii_case(b"y"));
+        let now =
+            matches!(&answer, Ok(Some(answer)) if answer.as_bytes().trim_ascii().eq_ignore_ascii_case(b"y"));
         if !now {
-            self.line("enrollment_put_off").quoted("until", &clock::readable(until)).send(self.host, Level::Info);
+            self.line("enrollment_put_off")
+                .quoted("until", &clock::readable(until))
+                .send(self.host, Level::Info);
         }
         !now
     }
@@ -190,11 +196,8 @@ impl Enrolment<'_> {
             for entry in &mut change.record.authenticators {
                 entry.last_step = step;
             }
-            change.record.last = Some(Acceptance {
-                at: now,
-                policy: self.policy.hash(),
-                service: self.login.service.clone(),
-            });
+            change.record.last =
+                Some(Acceptance { at: now, policy: self.policy.hash(), service: self.login.service.clone() });
             (Ok(Outcome::Verified), Keep::Record)
         })??;
         // Left behind it would only be shown once more, to nobody: the user is enrolled.
@@ -220,8 +223,8 @@ impl Enrolment<'_> {
         unavailable(self.host, self.login, named, &Trouble::Fault(fault), Some(self.policy))
     }
 
-    fn line(&self, event: &str) -> Line {
-        let mut line = Line::event(event, self.login, Named::User(&self.ruling.user.name));
+    fn line(&self, what: &str) -> Line {
+        let mut line = event(what, self.login, Named::User(&self.ruling.user.name));
         line.decision(&self.ruling.decision, self.policy);
         line
     }

@@ -4,12 +4,14 @@
 use std::ffi::CStr;
 
 use pam::constants::{
-    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag, PamMessageStyle,
+    PAM_ERROR_MSG, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SILENT, PAM_TEXT_INFO, PamFlag,
+    PamMessageStyle,
 };
 use pam::conv::Conv;
 use pam::items::{AuthTok, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
+use twinlock_system::logfmt::Line;
 
 use crate::ffi;
 use crate::marker::Marker;
@@ -66,7 +68,7 @@ pub trait Host {
     /// Shows why something was refused, unless the application wants silence.
     fn refuse(&mut self, text: &str);
     /// Sends one line to the log.
-    fn log(&mut self, level: Level, line: &str);
+    fn log(&mut self, level: Level, line: &Line);
     /// A PAM variable (not the process's environment).
     fn variable(&mut self, name: &CStr) -> Option<String>;
     /// Sets a PAM variable, which becomes part of the session's environment.
@@ -143,14 +145,14 @@ impl Host for PamHost<'_> {
         }
     }
 
-    fn log(&mut self, level: Level, line: &str) {
+    fn log(&mut self, level: Level, line: &Line) {
         let priority = match level {
             Level::Alert => libc::LOG_ALERT,
             Level::Error => libc::LOG_ERR,
             Level::Notice => libc::LOG_NOTICE,
             Level::Info => libc::LOG_INFO,
         };
-        ffi::syslog(self.handle, priority, line);
+        ffi::syslog(self.handle, priority, line.as_str());
     }
 
     fn variable(&mut self, name: &CStr) -> Option<String> {

@@ -36,7 +36,10 @@ pub fn rejection(rejection: Rejection, help: Option<&str>) -> String {
 
 /// Something that must work does not.
 pub fn unavailable(help: Option<&str>) -> String {
-    with_help("Your code cannot be checked at the moment. The log of this computer says why.".to_owned(), help)
+    with_help(
+        "Your code cannot be checked at the moment. The log of this computer says why.".to_owned(),
+        help,
+    )
 }
 
 /// A copy of the record was damaged; whatever may have been used counts as used.

@@ -140,5 +140,6 @@ pub(crate) fn replace(folder: &OwnedFd, name: &str, path: &Path, text: &[u8]) ->
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(folder: &OwnedFd) -> nix::Result<()> {
-    open_file(folder, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).and_then(|opened| fsync(&opened))
+    open_file(folder, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty())
+        .and_then(|opened| fsync(&opened))
 }

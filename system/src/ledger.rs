@@ -154,12 +154,7 @@ fn expected() -> Expected {
     Expected { uid: 0, forbidden: NOT_PRIVATE, most: usize::MAX }
 }
 
-fn open_record(
-    folder: &OwnedFd,
-    user: &User,
-    path: &Path,
-    access: OFlag,
-) -> Result<Option<OwnedFd>, Fault> {
+fn open_record(folder: &OwnedFd, user: &User, path: &Path, access: OFlag) -> Result<Option<OwnedFd>, Fault> {
     match file::open_file(folder, &name(user), access, Mode::empty()) {
         Ok(opened) => {
             file::check_file(path, &opened, &expected())?;

@@ -10,6 +10,7 @@ mod fault;
 mod file;
 pub mod identity;
 pub mod ledger;
+pub mod logfmt;
 pub mod paths;
 pub mod pending;
 pub mod policy_files;

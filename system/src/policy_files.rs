@@ -53,11 +53,8 @@ pub fn load(paths: &Paths, clock_is_behind: bool) -> InForce {
     let now = clock::now();
     // Only a trial asks for it.
     let boot_id = files.trial.as_ref().and_then(|_| boot_id());
-    let moment = Moment {
-        now,
-        boot_id: boot_id.as_deref(),
-        clock_is_behind: clock_is_behind || now < clock::BUILT,
-    };
+    let moment =
+        Moment { now, boot_id: boot_id.as_deref(), clock_is_behind: clock_is_behind || now < clock::BUILT };
     let trial = files.trial.as_ref().map(PolicyFile::source);
     let (policy, trial) = Policy::in_force(&files.main.source(), &drop_ins, trial.as_ref(), &moment);
     InForce { policy, trial }

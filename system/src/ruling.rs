@@ -28,13 +28,7 @@ pub struct Ruling {
 impl Ruling {
     /// Decides about a login of `user` at a PAM service, from `rhost` (None: a local one). A trial that does not hold
     /// by what the user's record says of the clock is taken out of force first.
-    pub fn of(
-        paths: &Paths,
-        in_force: &mut InForce,
-        user: User,
-        service: &str,
-        rhost: Option<&str>,
-    ) -> Self {
+    pub fn of(paths: &Paths, in_force: &mut InForce, user: User, service: &str, rhost: Option<&str>) -> Self {
         let now = clock::now();
         let record = Ledger::new(paths).read(&user);
         // Without a record nobody can say what its newest time was.
@@ -73,7 +67,9 @@ impl Ruling {
     /// # Errors
     /// A [`Fault`] when it cannot be made durable; without it the days would never end.
     pub fn begin_grace(&self, paths: &Paths) -> Result<(), Fault> {
-        let Some(key) = self.decision.grace_key.filter(|_| self.grace_start().is_none()) else { return Ok(()) };
+        let Some(key) = self.decision.grace_key.filter(|_| self.grace_start().is_none()) else {
+            return Ok(());
+        };
         Ledger::new(paths).change(&self.user, None, self.now, |change| {
             let graces = &mut change.record.graces;
             // The first start stays: two rules in turn must not renew each other's days.

@@ -49,9 +49,7 @@ impl User {
     /// group alone while a source is down.)
     pub fn is_in_group(&self, group: &str) -> Result<Option<bool>, Fault> {
         match Group::from_name(group) {
-            Ok(Some(group)) => {
-                Ok(Some(group.gid.as_raw() == self.gid || group.mem.contains(&self.name)))
-            }
+            Ok(Some(group)) => Ok(Some(group.gid.as_raw() == self.gid || group.mem.contains(&self.name))),
             Ok(None) => Ok(None),
             Err(errno) => Err(Fault::Lookup { errno }),
         }

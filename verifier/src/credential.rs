@@ -143,7 +143,9 @@ pub struct Credential {
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential").field("authenticators", &self.authenticators.len()).finish_non_exhaustive()
+        f.debug_struct("Credential")
+            .field("authenticators", &self.authenticators.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -231,8 +233,8 @@ impl Credential {
         }
         let text = std::str::from_utf8(bytes).map_err(|fault| syntax(bytes, fault.valid_up_to()))?;
         // Only the position of toml's error is used: its text quotes the offending line.
-        let file: File = toml::from_str(text)
-            .map_err(|fault| syntax(bytes, fault.span().map_or(0, |span| span.start)))?;
+        let file: File =
+            toml::from_str(text).map_err(|fault| syntax(bytes, fault.span().map_or(0, |span| span.start)))?;
         if file.version != VERSION {
             return Err(CredentialFault::Version);
         }
@@ -357,7 +359,8 @@ fn recovery_set(entry: RecoveryEntry) -> Result<RecoverySet, CredentialFault> {
 
 fn syntax(bytes: &[u8], offset: usize) -> CredentialFault {
     let before = bytes.get(..offset.min(bytes.len())).unwrap_or_default();
-    let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |place| place.saturating_add(1));
+    let line_start =
+        before.iter().rposition(|&byte| byte == b'\n').map_or(0, |place| place.saturating_add(1));
     let line = before.iter().filter(|&&byte| byte == b'\n').count().saturating_add(1);
     CredentialFault::Syntax { line, column: before.len().saturating_sub(line_start).saturating_add(1) }
 }

@@ -172,8 +172,7 @@ impl Record {
     pub fn register(&mut self, credential: &Credential) {
         self.enrolled = true;
         let entry = |one: &Authenticator| {
-            let fresh =
-                Registered { fingerprint: one.fingerprint(), last_step: 0, drift: 0, lean: 0 };
+            let fresh = Registered { fingerprint: one.fingerprint(), last_step: 0, drift: 0, lean: 0 };
             self.registered(one).copied().unwrap_or(fresh)
         };
         self.authenticators = credential.authenticators.iter().map(entry).collect();
@@ -189,8 +188,9 @@ impl Record {
     /// recovery codes. For a record that may not be the newest that was written.
     pub fn burn(&mut self, credential: Option<&Credential>, now: i64) {
         for entry in &mut self.authenticators {
-            let known = credential
-                .and_then(|file| file.authenticators.iter().find(|one| one.fingerprint() == entry.fingerprint));
+            let known = credential.and_then(|file| {
+                file.authenticators.iter().find(|one| one.fingerprint() == entry.fingerprint)
+            });
             // Without the credential the period is unknown; the shortest has the highest step numbers.
             let period = known.map_or(15, |one| one.period);
             if let Some(end) = steps::window_end(now, period, entry.drift) {

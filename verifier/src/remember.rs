@@ -62,7 +62,11 @@ mod tests {
             ("sshd", Source::Local, 1001, 60, false),
         ];
         for (service, source, now, seconds, expected) in cases {
-            assert_eq!(record.remembers(service, source, now, seconds), expected, "{service} {source:?} {now}");
+            assert_eq!(
+                record.remembers(service, source, now, seconds),
+                expected,
+                "{service} {source:?} {now}"
+            );
         }
     }
 

@@ -114,9 +114,7 @@ impl Record {
             }
             // A source that has been quiet for the longest wait after its own may go; the total stays.
             None => {
-                let quiet = |wait: &SourceWait| {
-                    wait.until.saturating_add_unsigned(limits.longest_wait) < now
-                };
+                let quiet = |wait: &SourceWait| wait.until.saturating_add_unsigned(limits.longest_wait) < now;
                 match self.sources.iter().position(quiet) {
                     Some(place) => {
                         if let Some(wait) = self.sources.get_mut(place) {

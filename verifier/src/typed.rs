@@ -98,7 +98,12 @@ mod tests {
             (&long, "Unshaped"),
         ];
         for (answer, expected) in cases {
-            assert_eq!(&shape(answer), expected, "{:?}", String::from_utf8_lossy(&answer[..answer.len().min(40)]));
+            assert_eq!(
+                &shape(answer),
+                expected,
+                "{:?}",
+                String::from_utf8_lossy(&answer[..answer.len().min(40)])
+            );
         }
     }
 

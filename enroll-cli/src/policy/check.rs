@@ -36,6 +36,7 @@ pub fn run(drafts: &[PathBuf], json: bool, caller: &Caller, paths: &Paths) -> Re
         Some((main, drop_ins)) => PolicyFiles {
             main: draft(main)?,
             drop_ins: drop_ins.iter().map(|path| draft(path)).collect::<Result<_, _>>()?,
+            trial: None,
         },
     };
     let read = in_force::parse(&files);

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use twinlock_policy::{Decision, Outcome, Requirement, Subject, Unenrolled};
-use twinlock_system::{Ledger, Paths, User, clock};
-use twinlock_verifier::Record;
+use twinlock_system::ruling::Nss;
+use twinlock_system::{Fault, Ledger, Paths, User, clock};
+use twinlock_verifier::{Record, verdict};
 
 use crate::caller::Caller;
 use crate::cli::Explain;
@@ -71,7 +72,10 @@ pub struct Considered {
 /// [`Error`]; a broken policy is explained as well, with [`Exit::PolicyInvalid`].
 pub fn run(options: &Explain, caller: &Caller, paths: &Paths) -> Result<Exit, Error> {
     let user = User::by_name(&options.user)?.ok_or_else(|| Error::NoSuchUser(options.user.clone()))?;
-    let record = if caller.is_root { ledger(&user, paths) } else { None };
+    let record = caller.is_root.then(|| Ledger::new(paths).read(&user));
+    if let Some(Err(fault)) = &record {
+        terminal::complain(&texts::without_the_ledger(fault));
+    }
     let read = in_force::read(paths);
     let now = options.at.unwrap_or_else(clock::now);
     let from = options.from.map(|address| address.to_string());
@@ -82,10 +86,10 @@ pub fn run(options: &Explain, caller: &Caller, paths: &Paths) -> Result<Exit, Er
         service: &options.service,
         rhost: from.as_deref(),
         now,
-        clock_is_behind: in_force::clock_is_behind(record.as_ref().and_then(Option::as_ref), now),
+        clock_is_behind: clock_is_behind(record.as_ref(), now),
     };
-    let explanation = read.policy.explain(&subject, &mut in_force::Groups(&user));
-    let known = record.as_ref().map(Option::as_ref);
+    let explanation = read.policy.explain(&subject, &mut Nss { user: &user });
+    let known = record.as_ref().and_then(|record| record.as_ref().ok()).map(Option::as_ref);
     let explained = Explained {
         service: options.service.clone(),
         at: texts::instant(now),
@@ -104,10 +108,13 @@ pub fn run(options: &Explain, caller: &Caller, paths: &Paths) -> Result<Exit, Er
     Ok(if explained.valid { Exit::Done } else { Exit::PolicyInvalid })
 }
 
-/// What the ledger knows. Its trouble would keep the user out, but it is not what was asked.
-fn ledger(user: &User, paths: &Paths) -> Option<Option<Record>> {
-    let read = Ledger::new(paths).read(user);
-    read.inspect_err(|fault| terminal::complain(&texts::without_the_ledger(fault))).ok()
+/// Whether the clock is behind, as a login at that time would find it.
+fn clock_is_behind(record: Option<&Result<Option<Record>, Fault>>, now: i64) -> bool {
+    match record {
+        Some(Ok(Some(record))) => verdict::clock_is_behind(record, now, clock::BUILT),
+        Some(Err(_)) => true,
+        Some(Ok(None)) | None => now < clock::BUILT,
+    }
 }
 
 fn decided(decision: &Decision, subject: &Subject<'_>, record: Option<Option<&Record>>) -> Decided {

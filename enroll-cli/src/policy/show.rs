@@ -1,7 +1,7 @@
 //! `twinlock policy show`: what is in force, and which file says so.
 
 use serde::Serialize;
-use twinlock_policy::{RuleView, Shown};
+use twinlock_policy::{RuleView, Shown, TrialState};
 use twinlock_system::Paths;
 
 use super::{Finding, findings};
@@ -14,6 +14,9 @@ pub struct Show<'a> {
     pub valid: bool,
     pub files: &'a [String],
     pub hash: &'a str,
+    /// What became of a trial; None where there is none.
+    #[serde(serialize_with = "as_words")]
+    pub trial: TrialState,
     pub settings: Vec<Setting>,
     pub rules: Vec<Rule<'a>>,
     pub faults: Vec<Finding<'a>>,
@@ -56,6 +59,7 @@ pub fn run(json: bool, paths: &Paths) -> Result<Exit, Error> {
         valid: read.faults.is_empty(),
         files: &read.files,
         hash: read.policy.hash_hex(),
+        trial: read.trial,
         settings: read.policy.settings().into_iter().map(setting).collect(),
         rules: views.iter().map(rule).collect(),
         faults: findings(&read.faults),
@@ -67,6 +71,10 @@ pub fn run(json: bool, paths: &Paths) -> Result<Exit, Error> {
         terminal::print(&texts::policy_in_force(&show)).map_err(Error::Output)?;
     }
     Ok(if show.valid { Exit::Done } else { Exit::PolicyInvalid })
+}
+
+fn as_words<S: serde::Serializer>(state: &TrialState, serializer: S) -> Result<S::Ok, S::Error> {
+    texts::trial(*state).serialize(serializer)
 }
 
 fn setting(shown: Shown) -> Setting {

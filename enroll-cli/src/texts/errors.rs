@@ -182,7 +182,7 @@ pub fn policy_is_broken_meanwhile() -> String {
 
 /// While a policy is explained: the ledger cannot be asked.
 pub fn without_the_ledger(fault: &Fault) -> String {
-    format!("twinlock: note: {}; explained without the ledger.\n  {}\n", defused(&fault.to_string()), mend(fault))
+    format!("twinlock: note: {}; a login would be refused for that alone.\n  {}\n", defused(&fault.to_string()), mend(fault))
 }
 
 fn refused(rejection: Rejection) -> (String, String) {

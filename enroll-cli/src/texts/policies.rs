@@ -2,14 +2,11 @@
 
 use std::fmt::Write;
 
-use twinlock_policy::{Doubt, Mismatch};
+use twinlock_policy::{Doubt, Mismatch, TrialState};
 use twinlock_system::Fault;
 
 use super::{count, defused};
 use crate::policy::{Check, Explained, Finding, Grace, Show};
-
-/// Why a group is in doubt.
-pub const NO_SUCH_GROUP: &str = "no such group";
 
 /// Faults, then warnings: place and message, and below how to mend it.
 pub fn findings(faults: &[Finding<'_>], warnings: &[Finding<'_>]) -> String {
@@ -68,6 +65,9 @@ pub fn policy_in_force(show: &Show<'_>) -> String {
     for file in show.files {
         let _ = writeln!(text, "# read: {}", defused(file));
     }
+    if let Some(trial) = trial(show.trial) {
+        let _ = writeln!(text, "# trial: {trial}");
+    }
     let _ = writeln!(text, "# policy=sha256:{:.12}\n", show.hash);
     for setting in &show.settings {
         text.push_str(&line(setting.key, &setting.value, setting.file.as_deref(), setting.line));
@@ -103,6 +103,19 @@ pub fn policy_in_force(show: &Show<'_>) -> String {
         }
     }
     text
+}
+
+/// What became of a trial; None where there is none.
+pub fn trial(state: TrialState) -> Option<String> {
+    Some(match state {
+        TrialState::Absent => return None,
+        TrialState::Holds { until } => format!("in force until {}", super::instant(until)),
+        TrialState::NotYet { start } => format!("passed over: it begins {}", super::instant(start)),
+        TrialState::Ended { deadline } => format!("passed over: it ended {}", super::instant(deadline)),
+        TrialState::OtherBoot => "passed over: the host was booted since".to_owned(),
+        TrialState::ClockBehind => "passed over: the clock is behind".to_owned(),
+        TrialState::Broken => "broken: nobody can say whether it holds".to_owned(),
+    })
 }
 
 fn line(key: &str, value: &str, file: Option<&str>, line: Option<u32>) -> String {

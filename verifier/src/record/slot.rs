@@ -204,7 +204,8 @@ fn encode_payload(record: &Record) -> Result<Vec<u8>, RecordFault> {
         out.extend_from_slice(&last.at.to_le_bytes());
         out.extend_from_slice(&last.policy);
         // Whole characters of at most 64 bytes, so that it reads back as text.
-        let end = (0..=last.service.len().min(MAX_SERVICE)).rev().find(|&at| last.service.is_char_boundary(at));
+        let end =
+            (0..=last.service.len().min(MAX_SERVICE)).rev().find(|&at| last.service.is_char_boundary(at));
         let service = last.service.get(..end.unwrap_or(0)).unwrap_or_default();
         out.push(u8::try_from(service.len()).unwrap_or(0));
         out.extend_from_slice(service.as_bytes());
@@ -283,8 +284,8 @@ fn decode_payload(payload: &[u8]) -> Option<Record> {
     record.remembered = reader.list(MAX_REMEMBERED, |reader| {
         Some(Remembered { source: reader.array()?, service: reader.array()?, since: reader.i64()? })
     })?;
-    record.graces = reader
-        .list(MAX_GRACES, |reader| Some(GraceStart { rule: reader.u64()?, start: reader.i64()? }))?;
+    record.graces =
+        reader.list(MAX_GRACES, |reader| Some(GraceStart { rule: reader.u64()?, start: reader.i64()? }))?;
     reader.0.is_empty().then_some(record)
 }
 

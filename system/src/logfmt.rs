@@ -1,0 +1,128 @@
+//! Lines of logfmt: one decision is one line, every value escaped so that it can neither end its quotes or its line
+//! nor change what a terminal shows. Never a code, a secret, a password or what was typed.
+
+use std::fmt::Write as _;
+
+use twinlock_policy::{Decision, Policy, Requirement};
+
+/// Longest value in a line, in characters.
+const LONGEST: usize = 256;
+
+/// One line in the making.
+#[derive(Clone, Debug)]
+pub struct Line(String);
+
+impl Line {
+    /// Begins a line about an event.
+    pub fn event(event: &str) -> Self {
+        Self(format!("event={event}"))
+    }
+
+    /// A line in somebody else's shape, whose values have been through [`one_line`].
+    pub fn verbatim(line: String) -> Self {
+        Self(line)
+    }
+
+    /// The line.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Adds a value that needs no quotes unless it holds something unusual.
+    pub fn plain(&mut self, key: &str, value: &str) -> &mut Self {
+        let usual = |letter: char| letter.is_ascii_alphanumeric() || ".:/_-+@%".contains(letter);
+        if value.chars().all(usual) && value.len() <= LONGEST {
+            let _ = write!(self.0, " {key}={value}");
+            return self;
+        }
+        self.quoted(key, value)
+    }
+
+    /// Adds a value in quotes.
+    pub fn quoted(&mut self, key: &str, value: &str) -> &mut Self {
+        let _ = write!(self.0, " {key}=\"{}\"", escaped(value));
+        self
+    }
+
+    /// Adds what the policy said.
+    pub fn decision(&mut self, decision: &Decision, policy: &Policy) -> &mut Self {
+        self.plain("decision", word(decision.requirement));
+        if let Some(would_be) = &decision.reported {
+            self.plain("would_be", word(would_be.requirement));
+        }
+        self.quoted("rule", &decision.reason.to_string());
+        self.plain("policy", &format!("sha256:{}", policy.hash_hex().get(..12).unwrap_or_default()))
+    }
+}
+
+fn word(requirement: Requirement) -> &'static str {
+    match requirement {
+        Requirement::Exempt => "exempt",
+        Requirement::UserDriven => "user_driven",
+        Requirement::Required => "required",
+    }
+}
+
+/// A value that cannot end its quotes or its line, or change what a terminal shows.
+fn escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for letter in value.chars().take(LONGEST) {
+        match letter {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(letter);
+            }
+            letter if unseen(letter) => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    if value.chars().nth(LONGEST).is_some() {
+        out.push_str("...");
+    }
+    out
+}
+
+/// Control characters, line and paragraph separators, and marks that turn the direction of writing.
+fn unseen(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A value of an unquoted line: spaces and whatever is not seen become `?`.
+pub fn one_line(value: &str) -> String {
+    value
+        .chars()
+        .take(LONGEST)
+        .map(|letter| if letter == ' ' || unseen(letter) { '?' } else { letter })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_can_forge_a_line() {
+        let cases = [
+            ("maria", "maria"),
+            ("a\nevent=code_accepted", "a\\u{a}event=code_accepted"),
+            ("a\" reason=\"x", "a\\\" reason=\\\"x"),
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("back\\slash", "back\\\\slash"),
+            ("\u{202e}evil", "\\u{202e}evil"),
+            ("Jörg", "Jörg"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(escaped(value), expected);
+        }
+        let long = "x".repeat(300);
+        assert_eq!(escaped(&long), format!("{}...", "x".repeat(LONGEST)));
+    }
+
+    #[test]
+    fn an_unquoted_value_is_one_word() {
+        assert_eq!(one_line("a b\nc"), "a?b?c");
+    }
+}
