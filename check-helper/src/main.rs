@@ -1,0 +1,2 @@
+//! The setuid helper.
+fn main() {}
