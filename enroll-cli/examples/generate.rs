@@ -2,7 +2,6 @@
 //! the parser. For packaging: `cargo run -p twinlock --example generate -- FOLDER`.
 #![forbid(unsafe_code)]
 
-#[expect(dead_code, reason = "only the definition is used here; the command reads its fields")]
 #[path = "../src/cli.rs"]
 mod cli;
 #[path = "../src/time.rs"]

@@ -20,7 +20,9 @@ pub struct Caller {
 /// # Errors
 /// [`Error::CoreDumps`] when the kernel refuses.
 pub fn shield() -> Result<(), Error> {
-    setrlimit(Resource::RLIMIT_CORE, 0, 0).and_then(|()| prctl::set_dumpable(false)).map_err(|_| Error::CoreDumps)
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)
+        .and_then(|()| prctl::set_dumpable(false))
+        .map_err(|_| Error::CoreDumps)
 }
 
 /// Looks the caller up.

@@ -65,7 +65,9 @@ fn check_usage(options: &Enroll) -> Result<(), Error> {
     match (to_file, &options.output) {
         (true, None) => Err(Error::OutputMissing),
         (false, Some(_)) => Err(Error::OutputUnused),
-        _ if options.json && matches!(options.qr, Some(Qr::Ansi | Qr::Utf8 | Qr::Ascii)) => Err(Error::PictureInJson),
+        _ if options.json && matches!(options.qr, Some(Qr::Ansi | Qr::Utf8 | Qr::Ascii)) => {
+            Err(Error::PictureInJson)
+        }
         _ => Ok(()),
     }
 }
@@ -134,7 +136,8 @@ impl Enrolment<'_> {
         terminal::print(&shown).map_err(Error::Output)?;
         let step = self.confirm()?;
         terminal::print(texts::HASHING).map_err(Error::Output)?;
-        let text = texts::enrolled(&self.fresh.recovery_codes.printable(), &self.path(), &self.registration());
+        let text =
+            texts::enrolled(&self.fresh.recovery_codes.printable(), &self.path(), &self.registration());
         self.commit(Some(step), || terminal::print(&text))
     }
 
@@ -154,7 +157,14 @@ impl Enrolment<'_> {
         }
         let picture = picture::alone(self.options, self.fresh, &Window::current());
         let codes = self.fresh.recovery_codes.printable();
-        let text = texts::unattended(account, self.fresh.words(), &picture, &codes, &self.path(), &self.registration());
+        let text = texts::unattended(
+            account,
+            self.fresh.words(),
+            &picture,
+            &codes,
+            &self.path(),
+            &self.registration(),
+        );
         self.commit(None, || terminal::print(&text))
     }
 
@@ -166,13 +176,13 @@ impl Enrolment<'_> {
             let typed = Typed::from_bytes(&answer);
             let wrong = match &typed {
                 Typed::Empty => return Err(Error::Cancelled),
-                Typed::Code(code) => {
-                    match steps::find(&self.fresh.authenticator, code, clock::now(), 0, 0) {
-                        Match::Fresh { step, .. } => return Ok(step),
-                        Match::Replayed | Match::None => texts::code_was_not_right(&self.fresh.authenticator),
-                    }
+                Typed::Code(code) => match steps::find(&self.fresh.authenticator, code, clock::now(), 0, 0) {
+                    Match::Fresh { step, .. } => return Ok(step),
+                    Match::Replayed | Match::None => texts::code_was_not_right(&self.fresh.authenticator),
+                },
+                Typed::Recovery(_) | Typed::Unshaped => {
+                    texts::not_shaped_like_a_code(&self.fresh.authenticator)
                 }
-                Typed::Recovery(_) | Typed::Unshaped => texts::not_shaped_like_a_code(&self.fresh.authenticator),
             };
             prompt = format!("{wrong}{}", texts::VERIFICATION_CODE);
         }

@@ -181,10 +181,10 @@ fn ledger(record: Option<&Record>, found: Option<&Present>, paths: &Paths) -> Le
         switched_off: record.switched_off,
         registered: record.authenticators.len(),
         knows_credential: knows,
-        last_accepted: record.last.as_ref().map(|last| LastAccepted {
-            at: texts::instant(last.at),
-            service: last.service.clone(),
-        }),
+        last_accepted: record
+            .last
+            .as_ref()
+            .map(|last| LastAccepted { at: texts::instant(last.at), service: last.service.clone() }),
         recovery_codes_left: record.recovery.map(|set| set.left()),
         failures: record.failures,
         failing_since: (record.failures > 0).then(|| texts::instant(record.failing_since)),

@@ -117,7 +117,8 @@ fn line(input: BorrowedFd<'_>, held: &Held) -> Result<Option<Zeroizing<Vec<u8>>>
 /// Waits for input, or for one of the held signals.
 fn wait(input: BorrowedFd<'_>, held: &Held) -> Result<(), Error> {
     loop {
-        let mut sources = [PollFd::new(held.as_fd(), PollFlags::POLLIN), PollFd::new(input, PollFlags::POLLIN)];
+        let mut sources =
+            [PollFd::new(held.as_fd(), PollFlags::POLLIN), PollFd::new(input, PollFlags::POLLIN)];
         match poll(&mut sources, PollTimeout::NONE) {
             Ok(_) => {}
             Err(Errno::EINTR) => continue,

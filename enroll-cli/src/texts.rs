@@ -8,8 +8,9 @@ mod policies;
 mod standing;
 
 pub use enrolment::{
-    HASHING, VERIFICATION_CODE, Words, code_was_not_right, enroll_introduction, enrolled, key_and_account, key_beside,
-    not_shaped_like_a_code, picture_is_a_secret, registration, scan_the_file, unattended, window_too_small,
+    HASHING, VERIFICATION_CODE, Words, code_was_not_right, enroll_introduction, enrolled, key_and_account,
+    key_beside, not_shaped_like_a_code, picture_is_a_secret, registration, scan_the_file, unattended,
+    window_too_small,
 };
 pub use errors::{error, mend_policy_file, policy_is_broken_meanwhile, rejection_word, without_the_ledger};
 pub use policies::{

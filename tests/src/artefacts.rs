@@ -35,8 +35,10 @@ pub fn pam_stage() -> &'static Path {
 /// Cargo's target folder: the one that this very program was built into.
 pub fn target_folder() -> PathBuf {
     let program = std::env::current_exe().expect("/proc/self/exe");
-    // target/<profile>/deps/<program>
-    program.ancestors().nth(3).expect("a program built by cargo").to_owned()
+    // target/<profile>/<program> of a bin, target/<profile>/deps/<program> of a test
+    let folder = program.parent().expect("a program built by cargo");
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    profile.and_then(Path::parent).expect("a program built by cargo").to_owned()
 }
 
 /// A folder of the harness's own in the target folder, on a real disk. Created at need.

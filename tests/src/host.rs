@@ -2,7 +2,7 @@
 //! for what that thread starts, until it is dropped; the real machine is never changed.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::Write as _;
@@ -219,6 +219,12 @@ impl Host {
         self.write("/etc/ld.so.preload", &format!("{}\n", process::faketime_library()), 0o644);
     }
 
+    /// What was written so far on this host below the folders that overlays cover, as paths of the host. All of it is in
+    /// memory. The walls of [`Host::on_disk`] and [`Host::file_system`] are not looked behind.
+    pub fn written(&self) -> BTreeSet<PathBuf> {
+        namespace::written()
+    }
+
     /// Adds an address to the loopback device, for clients that shall come from it (`ssh -b`).
     pub fn add_address(&self, address: &str) {
         process::run(process::command("ip").args(["address", "add", address, "dev", "lo", "nodad"])).ok();
@@ -242,7 +248,7 @@ impl Drop for Host {
 }
 
 /// The distribution's folder of PAM modules: the one where `pam_unix.so` lies.
-pub(crate) fn pam_folder() -> PathBuf {
+pub fn pam_folder() -> PathBuf {
     let arch = std::env::consts::ARCH;
     [format!("/lib/{arch}-linux-gnu/security"), "/lib64/security".to_owned(), "/lib/security".to_owned()]
         .into_iter()

@@ -41,7 +41,7 @@ mod sshd;
 mod terminal;
 
 pub use account::Account;
-pub use host::Host;
+pub use host::{Host, pam_folder};
 pub use journal::{Journal, JournalLine};
 pub use phone::{Phone, STACK};
 pub use pam_client::{Dialogue, Hook, Message, MessageKind, Outcome, PamClient};

@@ -2,6 +2,7 @@
 //! and the machine never see what happens inside, and when the last process in it ends, the kernel throws it away.
 //! What a host writes below the covered folders lands in memory; nothing else of the machine is writable by accident.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -128,6 +129,24 @@ fn cover(path: &Path) {
     let options =
         format!("lowerdir={},upperdir={},workdir={}", path.display(), upper.display(), work.display());
     plain_mount("overlay", path, "overlay", MsFlags::empty(), &options);
+}
+
+/// The paths that the overlays hold: written, or removed, since the host was entered.
+pub(crate) fn written() -> BTreeSet<PathBuf> {
+    let mut paths = BTreeSet::new();
+    for covered in COVERED.iter().map(Path::new) {
+        let memory = Path::new(BEHIND).join("memory").join(covered.strip_prefix("/").expect("absolute"));
+        collect(&memory.join("upper"), covered, &mut paths);
+    }
+    paths
+}
+
+fn collect(upper: &Path, path: &Path, paths: &mut BTreeSet<PathBuf>) {
+    for entry in std::fs::read_dir(upper).into_iter().flatten().flatten() {
+        let path = path.join(entry.file_name());
+        collect(&entry.path(), &path, paths);
+        paths.insert(path);
+    }
 }
 
 /// A small `/dev` with terminals of its own; `/dev/log` is the journal's to bind.

@@ -69,7 +69,9 @@ fn draft(path: &Path) -> Result<PolicyFile, Error> {
     let limit = u64::try_from(MAX_FILE).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)
         .and_then(|file| file.take(limit).read_to_end(&mut text))
-        .and_then(|_| if text.len() > MAX_FILE { Err(std::io::ErrorKind::FileTooLarge.into()) } else { Ok(()) })
+        .and_then(
+            |_| if text.len() > MAX_FILE { Err(std::io::ErrorKind::FileTooLarge.into()) } else { Ok(()) },
+        )
         .map_err(|error| Error::File { doing: "read", path: path.to_owned(), error })?;
     Ok(PolicyFile { path: path.display().to_string(), text: Ok(text) })
 }

@@ -20,7 +20,9 @@ impl Held {
     /// # Errors
     /// [`Error::Terminal`] when the kernel refuses.
     pub fn begin() -> Result<Held, Error> {
-        let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect::<SigSet>();
+        let held = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT]
+            .into_iter()
+            .collect::<SigSet>();
         held.thread_block()
             .and_then(|()| SignalFd::with_flags(&held, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC))
             .map(|queue| Held { queue, held })

@@ -160,9 +160,12 @@ pub fn unattended(
 ) -> Zeroizing<String> {
     let after = format!("\nCredential: {}\n{registration}", defused(path));
     let names = names(account);
-    let room = 64 + words.key.len() + words.uri.len() + picture.len() + codes.len() + names.len() + after.len();
+    let room =
+        64 + words.key.len() + words.uri.len() + picture.len() + codes.len() + names.len() + after.len();
     let mut text = Zeroizing::new(String::with_capacity(room));
-    for part in ["Key: ", words.key, "\n", &names, "URI: ", words.uri, "\n", picture, "\nRecovery codes:\n", codes] {
+    for part in
+        ["Key: ", words.key, "\n", &names, "URI: ", words.uri, "\n", picture, "\nRecovery codes:\n", codes]
+    {
         text.push_str(part);
     }
     text.push_str(&after);

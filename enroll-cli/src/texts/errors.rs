@@ -42,9 +42,10 @@ fn halves(error: &Error) -> (String, String) {
             "enroll needs somebody at a terminal, to scan a picture and type a code.",
             "Run it in a terminal; a script uses `twinlock enroll --unattended`.",
         ),
-        Error::OutputMissing => {
-            both("--qr svg and --qr png need a file to write to.", "Add --output FILE; the file must not exist.")
-        }
+        Error::OutputMissing => both(
+            "--qr svg and --qr png need a file to write to.",
+            "Add --output FILE; the file must not exist.",
+        ),
         Error::OutputUnused => both(
             "--output is for a picture, and none was asked for.",
             "Add --qr svg or --qr png, or leave --output out.",
@@ -60,12 +61,11 @@ fn halves(error: &Error) -> (String, String) {
              administrator to run `twinlock reset` for you."
                 .to_owned(),
         ),
-        Error::NoCredential => {
-            both("nothing is set up for your login.", "Set it up with `twinlock enroll`.")
-        }
+        Error::NoCredential => both("nothing is set up for your login.", "Set it up with `twinlock enroll`."),
         Error::NoHome(home) => (
             format!("your home {} is not there to keep the credential in.", home.display()),
-            "Log in once so that it is made; or an administrator sets credential_store = \"system\".".to_owned(),
+            "Log in once so that it is made; or an administrator sets credential_store = \"system\"."
+                .to_owned(),
         ),
         Error::StoreIsRoots => both(
             "on this host credentials are kept where only root can write (credential_store = \"system\").",
@@ -75,15 +75,20 @@ fn halves(error: &Error) -> (String, String) {
             format!("the clock of this host shows {}, which is long past.", clock::readable(*now)),
             "Set it (timedatectl set-ntp true): codes are made from the time.".to_owned(),
         ),
-        Error::Picture(fault) => (format!("{fault}."), "The issuer is set in /etc/twinlock/policy.toml.".to_owned()),
+        Error::Picture(fault) => {
+            (format!("{fault}."), "The issuer is set in /etc/twinlock/policy.toml.".to_owned())
+        }
         Error::File { doing, path, error } => file(doing, path, error),
         Error::Cancelled => {
             both("no code was typed.", "Nothing was changed. Run it again when you are ready.")
         }
-        Error::Interrupted(_) => both("interrupted.", "Nothing was changed. Run it again when you are ready."),
+        Error::Interrupted(_) => {
+            both("interrupted.", "Nothing was changed. Run it again when you are ready.")
+        }
         Error::NotShown(fault) => (
             format!("the recovery codes could not be shown: {fault}."),
-            "Nothing is set up: the credential was taken back. Run it again where the output can be written.".to_owned(),
+            "Nothing is set up: the credential was taken back. Run it again where the output can be written."
+                .to_owned(),
         ),
         Error::NotRegistered(fault) => (
             format!("{fault}."),
@@ -93,12 +98,14 @@ fn halves(error: &Error) -> (String, String) {
             ),
         ),
         Error::System(fault) => (format!("{fault}."), mend(fault)),
-        Error::Output(fault) => {
-            (format!("cannot write to standard output: {fault}."), "See where it leads, and that there is room.".to_owned())
-        }
-        Error::Terminal(fault) => {
-            (format!("cannot read what is typed: {fault}."), "Run it in a terminal, or pipe a code in.".to_owned())
-        }
+        Error::Output(fault) => (
+            format!("cannot write to standard output: {fault}."),
+            "See where it leads, and that there is room.".to_owned(),
+        ),
+        Error::Terminal(fault) => (
+            format!("cannot read what is typed: {fault}."),
+            "Run it in a terminal, or pipe a code in.".to_owned(),
+        ),
         Error::Refused(rejection) => refused(*rejection),
     }
 }
@@ -148,7 +155,9 @@ fn mend(fault: &Fault) -> String {
         ),
         Fault::Lookup { .. } => "See that the directory (sssd, LDAP) is up, then run it again.".to_owned(),
         Fault::Identity(_) => "Run it as root or as that user.".to_owned(),
-        Fault::Locked { .. } => "Another login of this user is under way; run it again in a moment.".to_owned(),
+        Fault::Locked { .. } => {
+            "Another login of this user is under way; run it again in a moment.".to_owned()
+        }
         Fault::Record { .. } | Fault::OtherUser { .. } => {
             "Restore it from a backup, or start it anew as root.".to_owned()
         }
@@ -161,7 +170,8 @@ fn mend(fault: &Fault) -> String {
 pub fn mend_policy_file(fault: &Fault) -> String {
     match fault {
         Fault::Io { errno: Errno::ENOENT, .. } => {
-            "create it; a first one needs one line: require_mfa = false (only those who enrol are asked)".to_owned()
+            "create it; a first one needs one line: require_mfa = false (only those who enrol are asked)"
+                .to_owned()
         }
         Fault::Io { errno: Errno::EACCES, .. } => {
             "run this as root, or let everybody read it: chmod 0644, folders 0755".to_owned()
@@ -182,7 +192,11 @@ pub fn policy_is_broken_meanwhile() -> String {
 
 /// While a policy is explained: the ledger cannot be asked.
 pub fn without_the_ledger(fault: &Fault) -> String {
-    format!("twinlock: note: {}; a login would be refused for that alone.\n  {}\n", defused(&fault.to_string()), mend(fault))
+    format!(
+        "twinlock: note: {}; a login would be refused for that alone.\n  {}\n",
+        defused(&fault.to_string()),
+        mend(fault)
+    )
 }
 
 fn refused(rejection: Rejection) -> (String, String) {

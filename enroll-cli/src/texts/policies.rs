@@ -13,7 +13,8 @@ pub fn findings(faults: &[Finding<'_>], warnings: &[Finding<'_>]) -> String {
     let mut text = String::new();
     for (kind, list) in [("", faults), ("warning: ", warnings)] {
         for Finding { file, line, column, message, mend } in list {
-            let place = [*line, *column].into_iter().flatten().map(|number| format!(":{number}")).collect::<String>();
+            let place =
+                [*line, *column].into_iter().flatten().map(|number| format!(":{number}")).collect::<String>();
             let found = format!("{file}{place}: {kind}{message}");
             let _ = write!(text, "{}\n  {}\n", defused(&found), defused(mend));
         }
@@ -23,7 +24,11 @@ pub fn findings(faults: &[Finding<'_>], warnings: &[Finding<'_>]) -> String {
 
 /// The last line of a check that found no fault.
 pub fn policy_is_sound(check: &Check<'_>) -> String {
-    let warnings = if check.warnings.is_empty() { String::new() } else { format!(", {}", count(check.warnings.len(), "warning")) };
+    let warnings = if check.warnings.is_empty() {
+        String::new()
+    } else {
+        format!(", {}", count(check.warnings.len(), "warning"))
+    };
     format!(
         "The policy is sound: {}, {}{warnings}, sha256:{:.12}\n",
         count(check.files.len(), "file"),
@@ -42,7 +47,8 @@ pub fn policy_is_invalid(faults: usize, in_force: bool) -> String {
 pub fn unknown_group(rule: &str, group: &str) -> (String, String) {
     (
         format!("rule {rule:?} names the group {group:?}, which does not exist"),
-        "correct the name or make the group; until then the rule is taken both ways, and the stricter holds".to_owned(),
+        "correct the name or make the group; until then the rule is taken both ways, and the stricter holds"
+            .to_owned(),
     )
 }
 
@@ -59,7 +65,9 @@ pub fn group_not_looked_up(rule: &str, group: &str, fault: &Fault) -> (String, S
 pub fn policy_in_force(show: &Show<'_>) -> String {
     let mut text = String::new();
     if !show.valid {
-        text.push_str("# The policy is broken, so the STRICTEST policy is in force: everybody needs a code, nobody\n");
+        text.push_str(
+            "# The policy is broken, so the STRICTEST policy is in force: everybody needs a code, nobody\n",
+        );
         text.push_str("# can enrol at login, no rule counts. `twinlock policy check` lists all faults.\n");
     }
     for file in show.files {
@@ -164,7 +172,10 @@ pub fn explanation(explained: &Explained) -> String {
     });
     add(format!("  because of {}", decision.reason));
     if decision.requirement == "required" {
-        add(format!("  not enrolled: {}", unenrolled(&explained.service, decision.unenrolled, decision.enroll_here)));
+        add(format!(
+            "  not enrolled: {}",
+            unenrolled(&explained.service, decision.unenrolled, decision.enroll_here)
+        ));
         if let Some(grace) = grace(&decision.grace) {
             add(format!("  grace: {grace}"));
         }

@@ -16,9 +16,11 @@ pub fn code_is_right(checked: &Checked) -> String {
         Checked::RecoveryPerhapsUsed => {
             "The recovery code belongs to your set. Whether it was used before, only root can see.".to_owned()
         }
-        Checked::RecoveryTooEarly => "The recovery code belongs to your set. A login takes it only after a first code \
+        Checked::RecoveryTooEarly => {
+            "The recovery code belongs to your set. A login takes it only after a first code \
                                       from the app."
-            .to_owned(),
+                .to_owned()
+        }
     };
     format!("{what}\n{CHECKED_ONLY}\n")
 }
@@ -59,7 +61,10 @@ fn credential(lines: &mut Lines, credential: &CredentialState, is_root: bool) {
         lines.add("Authenticator", &authenticator(one));
     }
     if credential.state == "valid" && !is_root {
-        lines.add("Recovery codes", &format!("{} in the credential, used ones among them", credential.recovery_codes));
+        lines.add(
+            "Recovery codes",
+            &format!("{} in the credential, used ones among them", credential.recovery_codes),
+        );
     }
 }
 
@@ -77,20 +82,32 @@ fn ledger(lines: &mut Lines, ledger: &LedgerState, credential: &CredentialState)
         return lines.add("Ledger", &format!("not usable: {fault}; logins are refused"));
     }
     if !ledger.enrolled {
-        let next = if credential.state == "valid" { "; the first code that a login accepts registers it" } else { "" };
+        let next = if credential.state == "valid" {
+            "; the first code that a login accepts registers it"
+        } else {
+            ""
+        };
         lines.add("Ledger", &format!("not enrolled{next}"));
     } else {
         let switch = if ledger.switched_off { "switched off by the user" } else { "on" };
-        lines.add("Ledger", &format!("enrolled, {switch}, {} registered", count(ledger.registered, "authenticator")));
+        lines.add(
+            "Ledger",
+            &format!("enrolled, {switch}, {} registered", count(ledger.registered, "authenticator")),
+        );
         match (credential.state, ledger.knows_credential) {
-            ("absent", _) => lines.add("", "the credential is gone: logins are refused until it is back, or reset"),
+            ("absent", _) => {
+                lines.add("", "the credential is gone: logins are refused until it is back, or reset")
+            }
             (_, Some(false)) => lines.add("", "the credential is not the registered one: logins are refused"),
             _ => {}
         }
         lines.add("Recovery codes", &format!("{} left", ledger.recovery_codes_left.unwrap_or(0)));
     }
     let last = ledger.last_accepted.as_ref();
-    lines.add("Last accepted", &last.map_or("never".to_owned(), |last| format!("{} for {}", last.at, last.service)));
+    lines.add(
+        "Last accepted",
+        &last.map_or("never".to_owned(), |last| format!("{} for {}", last.at, last.service)),
+    );
     let since = ledger.failing_since.as_ref().map(|since| format!(", since {since}")).unwrap_or_default();
     lines.add("Wrong codes", &format!("{}{since}", ledger.failures));
     if let Some(until) = &ledger.throttled_until {

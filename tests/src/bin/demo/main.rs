@@ -1,0 +1,109 @@
+//! What `make demo` runs: Twinlock's main job, shown to somebody who sees it for the first time, on a host of its own
+//! made of real parts (Linux-PAM, sshd, ssh, oathtool, zbarimg). Every sentence that claims something is checked; the
+//! first that does not hold ends the demo with 1. Then the machine is compared with what it was before.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness speaks by panics")]
+
+mod machine;
+mod narrator;
+mod stage;
+mod story;
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use machine::{Machine, Traces};
+use narrator::Narrator;
+
+fn main() -> ExitCode {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("The demo needs root: it makes a host of its own, by mounts that only it sees. Run it as root.");
+        return ExitCode::FAILURE;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.payload();
+        let text = text.downcast_ref::<String>().map(String::as_str).or(text.downcast_ref::<&str>().copied());
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        eprintln!("\nThe demo stops: {}\n({place})", text.unwrap_or("no reason was given"));
+    }));
+    let started = Instant::now();
+    let narrator = Narrator::new();
+    opening(&narrator);
+    let before = Machine::look();
+    let traces = Arc::new(Mutex::new(Traces::default()));
+
+    // A host encloses the thread that makes it; this thread stays outside.
+    let narrator = Arc::new(narrator);
+    let (voice, told) = (Arc::clone(&narrator), Arc::clone(&traces));
+    let story = std::thread::spawn(move || story::tell(&voice, &told)).join();
+
+    let traces = traces.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let unchanged = machine_is_as_before(&narrator, &before, &traces);
+    if story.is_err() || !unchanged {
+        narrator.line(&narrator.painted("1;31", "\nThe demo failed; standard error says where."));
+        return ExitCode::FAILURE;
+    }
+    closing(&narrator, started);
+    ExitCode::SUCCESS
+}
+
+fn opening(narrator: &Narrator) {
+    narrator.line(&narrator.painted("1", "Twinlock: a second lock for Linux logins"));
+    narrator.says(
+        "A password can be guessed, phished or read off a note. Twinlock adds a code from a phone app, new every 30 \
+         seconds. One line of a policy turns it on for everybody; the next login then leads each user through setting \
+         it up.",
+    );
+    narrator.line("");
+    narrator.says(
+        "What follows happens now, with real programs: sshd, ssh, Linux-PAM. Lines behind a bar are what a screen, a \
+         file or the log really showed. [ok] is a claim that was checked just then; the first that fails ends the demo.",
+    );
+}
+
+/// Compares, tells, and returns whether all is well.
+fn machine_is_as_before(narrator: &Narrator, before: &Machine, traces: &Traces) -> bool {
+    narrator.scene("This machine is as it was");
+    narrator.says(&format!(
+        "The host of the demo is gone, with the {} files and folders that were written on it, in memory. Names, owners, \
+         modes, sizes and times are compared with those before (packages that had to be installed apart):",
+        traces.written.len()
+    ));
+    let mut unchanged = true;
+    for part in before.compare(&Machine::look(), traces) {
+        for other in &part.by_others {
+            narrator.line(&format!("       (another program, meanwhile: {other})"));
+        }
+        if part.changed.is_empty() {
+            narrator.claims(true, &part.what, "");
+            continue;
+        }
+        unchanged = false;
+        narrator.line(&format!("  {} {}", narrator.painted("31", "[changed]"), part.what));
+        for change in &part.changed {
+            eprintln!("Not as before: {change}");
+        }
+    }
+    unchanged
+}
+
+fn closing(narrator: &Narrator, started: Instant) {
+    narrator.line(&narrator.painted("1;32", "\nAll of it held."));
+    for line in [
+        "- one setting, require_mfa = true, asks every user for a code",
+        "- a wrong password is shown no QR code and no key, and stores nothing",
+        "- the first login after that sets the phone up: QR code, key as text, recovery codes",
+        "- the second login asks for a code; the same code a second time is refused",
+        "- a recovery code stands in for a lost phone, once",
+        "- twinlock status, twinlock policy check and show, and the log tell what is going on",
+    ] {
+        narrator.line(&format!("  {line}"));
+    }
+    narrator.line(&format!(
+        "\n  {} claims checked in {:.1} seconds. Read on: README.md to install it, docs/ for how it works and\n  \
+         what it protects against; `make test` runs every test, tests/tests/first_login.rs has these steps.",
+        narrator.held(),
+        started.elapsed().as_secs_f64()
+    ));
+}
