@@ -19,8 +19,15 @@ fn main() {
     let stage = Path::new(&out).join("pam_stage.so");
     compile(&client, &["client/pamclient.c", "client/host_state.c", "-lpam"]);
     compile(&stage, &["-shared", "-fPIC", "-fvisibility=hidden", "client/pam_stage.c", "-lpam", "-ldl"]);
+    let faults = Path::new(&out).join("allocation_faults.so");
+    // Not as builtins: the compiler would make calloc call itself.
+    compile(
+        &faults,
+        &["-shared", "-fPIC", "-fvisibility=hidden", "-fno-builtin", "client/allocation_faults.c"],
+    );
     println!("cargo::rustc-env=TWINLOCK_PAMCLIENT={}", client.display());
     println!("cargo::rustc-env=TWINLOCK_PAM_STAGE={}", stage.display());
+    println!("cargo::rustc-env=TWINLOCK_ALLOCATION_FAULTS={}", faults.display());
 }
 
 fn compile(output: &Path, arguments: &[&str]) {

@@ -208,7 +208,7 @@ impl Enrolment<'_> {
             return Ok(());
         }
         let now = clock::now();
-        let registered = Ledger::new(self.paths).change(&self.caller.user, Some(credential), now, |change| {
+        let registered = Ledger::new(self.paths).change(&self.caller.user, now, |change| {
             change.record.register(credential);
             change.record.switched_off = false;
             for entry in &mut change.record.authenticators {

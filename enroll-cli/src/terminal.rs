@@ -72,10 +72,11 @@ pub fn ask(prompt: &str, echo: Echo, held: &Held) -> Result<Option<Zeroizing<Vec
     let is_terminal = stdin.is_terminal();
     let mut silence = None;
     if is_terminal {
-        complain(prompt);
+        // Silent before the prompt invites anybody to type.
         if echo == Echo::Off {
             silence = Some(Silence::begin(stdin.as_fd()).map_err(terminal)?);
         }
+        complain(prompt);
     }
     let answer = line(stdin.as_fd(), held);
     drop(silence);

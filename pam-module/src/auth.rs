@@ -177,6 +177,7 @@ impl Attempt<'_> {
             service: &self.login.service,
             source: self.login.source(),
             remember: self.ruling.decision.remember,
+            was_enrolled: matches!(&self.ruling.record, Ok(Some(record)) if record.enrolled),
         };
         check(self.paths, &self.ruling.user, credential, typed, place, self.policy)
     }

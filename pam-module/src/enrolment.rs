@@ -181,7 +181,7 @@ impl Enrolment<'_> {
         };
         // Under the lock, so that of two logins that enrol at once one is told that it was too late, and the
         // credential of the other stays. Nobody types meanwhile.
-        let outcome = Ledger::new(self.paths).change(user, None, now, |change| {
+        let outcome = Ledger::new(self.paths).change(user, now, |change| {
             let written = match read(self.paths, user) {
                 Ok(Found::Absent) if !change.record.enrolled => {
                     write(self.paths, user, place, credential.to_text().as_bytes())

@@ -11,6 +11,7 @@ use pam::conv::Conv;
 use pam::items::{AuthTok, RHost, RUser, Service, Tty};
 use pam::module::PamHandle;
 use pam::secret::SecretBytes;
+use twinlock_system::faults;
 use twinlock_system::logfmt::Line;
 
 use crate::ffi;
@@ -93,7 +94,9 @@ impl<'a> PamHost<'a> {
 
     fn send(&self, style: PamMessageStyle, text: &str) -> Result<Option<Answer>, HostFault> {
         let conversation = self.handle.get_item::<Conv<'_>>().map_err(|_| HostFault)?.ok_or(HostFault)?;
-        conversation.send(style, text).map_err(|_| HostFault)
+        let answer = conversation.send(style, text).map_err(|_| HostFault);
+        faults::point("conversation");
+        answer
     }
 }
 
@@ -103,6 +106,7 @@ fn text(item: Option<&CStr>) -> String {
 
 impl Host for PamHost<'_> {
     fn user(&mut self) -> Result<String, HostFault> {
+        faults::point("user name");
         self.handle.get_user(None).map_err(|_| HostFault)
     }
 
@@ -124,6 +128,7 @@ impl Host for PamHost<'_> {
     }
 
     fn is_password(&self, answer: &[u8]) -> bool {
+        faults::point("password item");
         matches!(self.handle.get_item::<AuthTok<'_>>(), Ok(Some(password)) if password.as_bytes() == answer)
     }
 
@@ -146,6 +151,7 @@ impl Host for PamHost<'_> {
     }
 
     fn log(&mut self, level: Level, line: &Line) {
+        faults::point("log");
         let priority = match level {
             Level::Alert => libc::LOG_ALERT,
             Level::Error => libc::LOG_ERR,
@@ -156,18 +162,22 @@ impl Host for PamHost<'_> {
     }
 
     fn variable(&mut self, name: &CStr) -> Option<String> {
+        faults::point("variable reading");
         ffi::variable(self.handle, name)
     }
 
     fn set_variable(&mut self, name: &str, value: &str) -> Result<(), HostFault> {
+        faults::point("variable writing");
         ffi::write_variable(self.handle, &format!("{name}={value}")).then_some(()).ok_or(HostFault)
     }
 
     fn marker(&self) -> Option<Marker> {
+        faults::point("marker reading");
         ffi::read_marker(self.handle, MARKER)
     }
 
     fn set_marker(&mut self, marker: Option<Marker>) -> Result<(), HostFault> {
+        faults::point("marker writing");
         self.handle.set_data(MARKER, Box::new(marker)).map_err(|_| HostFault)
     }
 }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::file::{self, Expected};
 use crate::identity::{Groups, as_user};
-use crate::{Fault, Paths, User};
+use crate::{Fault, Paths, User, faults};
 
 const FOLDER: &str = ".twinlock";
 const NAME: &str = "credential.toml";
@@ -59,16 +59,19 @@ pub fn read(paths: &Paths, user: &User) -> Result<Found, Fault> {
     if let Some(bytes) = read_system(paths, user)? {
         return Ok(Found::Bytes(bytes, Place::System));
     }
-    let as_user_with = |groups| as_user(user, groups, || read_home(user))?;
-    let first = as_user_with(Groups::None);
-    let found = match first {
-        // Perhaps a folder on the way lets only a group in. Asking for the groups is dear, so it comes second.
+    let found = as_owner(user, || read_home(user))?;
+    Ok(found.map_or(Found::Absent, |bytes| Found::Bytes(bytes, Place::Home)))
+}
+
+/// Acts as a user in their home: without their other groups, and once more with them where that was not enough,
+/// because perhaps a folder on the way lets only a group in. Asking for the groups is dear, so it comes second.
+fn as_owner<T>(user: &User, act: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
+    match as_user(user, Groups::None, &act)? {
         Err(Fault::Io { errno: Errno::EACCES, .. }) if nix::unistd::geteuid().is_root() => {
-            as_user_with(Groups::All)
+            as_user(user, Groups::All, &act)?
         }
-        other => other,
-    };
-    Ok(found?.map_or(Found::Absent, |bytes| Found::Bytes(bytes, Place::Home)))
+        outcome => outcome,
+    }
 }
 
 fn read_system(paths: &Paths, user: &User) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
@@ -87,6 +90,7 @@ fn read_system(paths: &Paths, user: &User) -> Result<Option<Zeroizing<Vec<u8>>>,
 
 fn read_home(user: &User) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
     let Some(folder) = open_home_folder(user)? else { return Ok(None) };
+    faults::point("credential reading");
     read_one(&folder, NAME, &home_path(user), user.uid)
 }
 
@@ -132,7 +136,7 @@ fn read_one(
 /// A [`Fault`]; then what was there before is still there.
 pub fn write(paths: &Paths, user: &User, place: Place, text: &[u8]) -> Result<PathBuf, Fault> {
     match place {
-        Place::Home => as_user(user, Groups::None, || write_home(user, text))?,
+        Place::Home => as_owner(user, || write_home(user, text)),
         Place::System => {
             let folder_path = paths.state.join("credentials");
             let folder = file::open_folder(&folder_path).map_err(Fault::io("open", &folder_path))?;
@@ -165,6 +169,7 @@ fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {
     let folder = open_home_folder(user)?
         .ok_or_else(|| Fault::not_safe(&folder_path, "vanished while it was being written"))?;
     let path = home_path(user);
+    faults::point("credential writing");
     file::replace(&folder, NAME, &path, text)?;
     Ok(path)
 }
@@ -179,10 +184,10 @@ pub fn remove(paths: &Paths, user: &User, place: Place) -> Result<(), Fault> {
         Err(errno) => Err(Fault::io("remove", path)(errno)),
     };
     match place {
-        Place::Home => as_user(user, Groups::None, || match open_home_folder(user)? {
+        Place::Home => as_owner(user, || match open_home_folder(user)? {
             Some(folder) => gone(unlinkat(&folder, NAME, UnlinkatFlags::NoRemoveDir), &home_path(user)),
             None => Ok(()),
-        })?,
+        }),
         Place::System => {
             let path = system_path(paths, user.uid);
             gone(nix::unistd::unlink(&path), &path)

@@ -14,11 +14,11 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FcntlArg, OFlag, RenameFlags, fcntl, renameat2};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fdatasync, unlinkat};
+use twinlock_verifier::Record;
 use twinlock_verifier::record::{FILE_BYTES, Slots};
-use twinlock_verifier::{Credential, Record};
 
 use crate::file::{self, Expected};
-use crate::{Fault, Paths, User};
+use crate::{Fault, Paths, User, faults};
 
 /// How long a login waits for another one of the same user.
 pub const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -62,18 +62,18 @@ impl Ledger {
         let path = self.path(user);
         let folder = self.open_folder()?;
         let Some(opened) = open_record(&folder, user, &path, OFlag::O_RDONLY)? else { return Ok(None) };
+        faults::point("ledger reading");
         decode(opened, &path, user).map(|(slots, _)| Some(slots.record))
     }
 
     /// Changes a user's record under its lock, and makes the change durable. The record is made first if
-    /// there is none. `credential` tells, should a copy be damaged, which codes to count as used at `now`.
+    /// there is none. Should a copy be damaged, whatever could have been used by `now` counts as used.
     ///
     /// # Errors
     /// A [`Fault`]; then nobody may be told what `change` returned, and it is not returned.
     pub fn change<T>(
         &self,
         user: &User,
-        credential: Option<&Credential>,
         now: i64,
         change: impl FnOnce(Change<'_>) -> (T, Keep),
     ) -> Result<T, Fault> {
@@ -85,9 +85,11 @@ impl Ledger {
         let (mut slots, file) = decode(file, &path, user)?;
         let repaired = !slots.whole;
         if repaired {
-            slots.record.burn(credential, now);
+            slots.record.burn(now);
         }
+        faults::point("ledger before the change");
         let (outcome, keep) = change(Change { record: &mut slots.record, repaired });
+        faults::point("ledger before the write");
         if keep == Keep::Record || repaired {
             let (bytes, offset) =
                 slots.next().map_err(|fault| Fault::Record { path: path.clone(), fault })?;
@@ -96,6 +98,7 @@ impl Ledger {
                 path: path.clone(),
                 errno: file::errno(&error),
             })?;
+            faults::point("ledger before the sync");
             fdatasync(&file).map_err(Fault::io("sync", &path))?;
         }
         Ok(outcome)
@@ -130,14 +133,15 @@ impl Ledger {
     fn locked(&self, folder: &OwnedFd, user: &User, path: &Path) -> Result<OwnedFd, Fault> {
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
-            let Some(opened) = open_record(folder, user, path, OFlag::O_RDWR)? else {
-                create(folder, user, path, deadline)?;
-                continue;
-            };
-            lock(&opened, path, deadline)?;
-            // It may have been removed or made anew while this waited.
-            if is_named(folder, &name(user), &opened).map_err(Fault::io("examine", path))? {
-                return Ok(opened);
+            match open_record(folder, user, path, OFlag::O_RDWR)? {
+                None => create(folder, user, path, deadline)?,
+                Some(opened) => {
+                    lock(&opened, path, deadline)?;
+                    // It may have been removed or made anew while this waited.
+                    if is_named(folder, &name(user), &opened).map_err(Fault::io("examine", path))? {
+                        return Ok(opened);
+                    }
+                }
             }
             if Instant::now() >= deadline {
                 return Err(Fault::Locked { path: path.to_owned() });
@@ -156,6 +160,7 @@ fn expected() -> Expected {
 
 fn open_record(folder: &OwnedFd, user: &User, path: &Path, access: OFlag) -> Result<Option<OwnedFd>, Fault> {
     match file::open_file(folder, &name(user), access, Mode::empty()) {
+        Ok(opened) if is_removed(&opened, path)? => Ok(None),
         Ok(opened) => {
             file::check_file(path, &opened, &expected())?;
             Ok(Some(opened))
@@ -209,6 +214,11 @@ fn lock(file: &OwnedFd, path: &Path, deadline: Instant) -> Result<(), Fault> {
     }
 }
 
+/// Whether the last name of an open file is gone: it was removed between being found and being opened.
+fn is_removed(file: &OwnedFd, path: &Path) -> Result<bool, Fault> {
+    fstat(file).map(|stat| stat.st_nlink == 0).map_err(Fault::io("examine", path))
+}
+
 fn is_named(folder: &OwnedFd, name: &str, file: &OwnedFd) -> nix::Result<bool> {
     let opened = fstat(file)?;
     match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -227,6 +237,9 @@ fn create(folder: &OwnedFd, user: &User, path: &Path, deadline: Instant) -> Resu
     let private = Mode::S_IRUSR | Mode::S_IWUSR;
     let opened = file::open_file(folder, &new, OFlag::O_RDWR | OFlag::O_CREAT, private)
         .map_err(Fault::io("create", path))?;
+    if is_removed(&opened, path)? {
+        return Ok(());
+    }
     file::check_file(path, &opened, &expected())?;
     lock(&opened, path, deadline)?;
     // Whoever held the lock before may have finished the same work: then this file is the record itself, or
@@ -234,6 +247,7 @@ fn create(folder: &OwnedFd, user: &User, path: &Path, deadline: Instant) -> Resu
     if !is_named(folder, &new, &opened).map_err(Fault::io("examine", path))? {
         return Ok(());
     }
+    faults::point("ledger creation");
     fchmod(&opened, private).map_err(Fault::io("set the mode of", path))?;
     let file = File::from(opened);
     let write = file.set_len(0).and_then(|()| file.write_all_at(&bytes, 0)).and_then(|()| file.sync_all());

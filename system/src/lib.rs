@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod credential;
 mod fault;
+pub mod faults;
 mod file;
 pub mod identity;
 pub mod ledger;

@@ -11,7 +11,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use zeroize::Zeroizing;
 
 use crate::file::{self, Expected};
-use crate::{Fault, Paths};
+use crate::{Fault, Paths, faults};
 
 const NOT_PRIVATE: u32 = 0o077;
 const MAX_FILE: usize = 4096;
@@ -46,6 +46,7 @@ pub fn read(paths: &Paths, uid: u32) -> Result<Option<Zeroizing<Vec<u8>>>, Fault
 /// A [`Fault`]; then the old one is still there.
 pub fn write(paths: &Paths, uid: u32, text: &[u8]) -> Result<(), Fault> {
     let (folder, path) = place(paths)?;
+    faults::point("pending writing");
     file::replace(&folder, &uid.to_string(), &path.join(uid.to_string()), text)
 }
 

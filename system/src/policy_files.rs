@@ -9,7 +9,7 @@ use twinlock_policy::{Moment, Policy, SourceFile, TrialState};
 use zeroize::Zeroizing;
 
 use crate::file::{Expected, check_folder, open_file, open_folder, open_subfolder, read_all};
-use crate::{Fault, Paths, clock};
+use crate::{Fault, Paths, clock, faults};
 
 /// The largest policy file that is read, in bytes: a policy that names 10,000 users has a fifth of it.
 pub const MAX_FILE: usize = 1024 * 1024;
@@ -76,6 +76,7 @@ impl PolicyFile {
 
 /// Reads the policy's files. Never fails: a file that cannot be read says so in its place.
 pub fn read(paths: &Paths) -> PolicyFiles {
+    faults::point("policy reading");
     let main_path = paths.policy.join("policy.toml");
     let folder = open_folder(&paths.policy).map_err(Fault::io("open", &paths.policy)).and_then(|folder| {
         check_folder(&paths.policy, &folder, 0, WRITABLE_BY_OTHERS)?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::unistd::{Gid, Group, Uid};
 
-use crate::Fault;
+use crate::{Fault, faults};
 
 /// A user as NSS returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ impl User {
     /// # Errors
     /// [`Fault::Lookup`] when a source failed.
     pub fn by_name(name: &str) -> Result<Option<Self>, Fault> {
+        faults::point("user look-up");
         found(nix::unistd::User::from_name(name))
     }
 
@@ -48,6 +49,7 @@ impl User {
     /// [`Fault::Lookup`] when a source failed. (`getgrouplist` would hide that: it answers with the primary
     /// group alone while a source is down.)
     pub fn is_in_group(&self, group: &str) -> Result<Option<bool>, Fault> {
+        faults::point("group look-up");
         match Group::from_name(group) {
             Ok(Some(group)) => Ok(Some(group.gid.as_raw() == self.gid || group.mem.contains(&self.name))),
             Ok(None) => Ok(None),

@@ -6,7 +6,7 @@ use twinlock_verifier::{Credential, Rejection, Request, Source, Typed, Verdict, 
 
 use crate::ledger::Keep;
 use crate::ruling::limits;
-use crate::{Fault, Ledger, Paths, User, clock};
+use crate::{Fault, Ledger, Paths, User, clock, faults};
 
 /// What came of an answer.
 #[derive(Debug)]
@@ -27,6 +27,9 @@ pub struct Place<'a> {
     pub source: Source,
     /// For how many seconds success is remembered; 0 for not at all.
     pub remember: u64,
+    /// Whether the user was enrolled when they were asked. If that has changed meanwhile, an administrator has reset
+    /// them, and what was asked for counts no more.
+    pub was_enrolled: bool,
 }
 
 /// Judges an answer for a user with a credential, typed at some place under a policy.
@@ -69,15 +72,25 @@ pub fn check(
         policy: policy.hash(),
         limits: &limits,
     };
-    Ledger::new(paths).change(user, Some(credential), now, |change| {
+    Ledger::new(paths).change(user, now, |change| {
         if change.repaired {
             return (Judged::Repaired, Keep::Record);
         }
+        faults::point("change of the record");
+        if place.was_enrolled && !change.record.enrolled {
+            return (Judged::Verdict(Verdict::Rejected(Rejection::Unregistered)), Keep::Nothing);
+        }
+        let before = change.record.clone();
         let verdict = judge(&request, change.record);
         if place.remember > 0 && matches!(verdict, Verdict::Accepted(_)) {
             change.record.remember(place.service, place.source, now);
         }
-        let keep = if verdict.must_be_recorded() { Keep::Record } else { Keep::Nothing };
+        // A wait that was brought down to its bound is kept too, or it would never end.
+        let keep = if verdict.must_be_recorded() || *change.record != before {
+            Keep::Record
+        } else {
+            Keep::Nothing
+        };
         (Judged::Verdict(verdict), keep)
     })
 }

@@ -10,6 +10,7 @@
  *                  exact code as `WITNESS hook=code` on the client's protocol descriptor, and ends with that code.
  *                  The stack hides PAM_IGNORE; this does not.
  */
+#define _GNU_SOURCE
 #define PAM_SM_AUTH
 #define PAM_SM_ACCOUNT
 #define PAM_SM_SESSION
@@ -20,6 +21,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of allocation_faults.so, where that is preloaded. */
+static void tell_allocation_faults(int event)
+{
+    void *address = dlsym(RTLD_DEFAULT, "allocation_faults");
+    void (*function)(int);
+    if (address) {
+        memcpy(&function, &address, sizeof function);
+        function(event);
+    }
+}
 
 typedef int (*hook)(pam_handle_t *, int, int, const char **);
 
@@ -38,7 +50,9 @@ static int call(pam_handle_t *pamh, const char *path, const char *name, int flag
     if (address) {
         hook function;
         memcpy(&function, &address, sizeof function);
+        tell_allocation_faults(1);
         code = function(pamh, flags, argc, argv);
+        tell_allocation_faults(0);
     }
     const char *descriptor = getenv("PAMCLIENT_PROTOCOL");
     if (descriptor)

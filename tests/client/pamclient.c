@@ -17,6 +17,7 @@
  * Both are moved to high descriptors first: what a module itself prints on 1 or 2 lands on the standard error, and
  * reading 0 gives nothing. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -139,7 +140,7 @@ static const char *style_name(int style)
     }
 }
 
-static int converse(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
+static int play(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
 {
     struct script *script = data;
     if (count <= 0 || count > PAM_MAX_NUM_MSG) {
@@ -170,6 +171,20 @@ static int converse(int count, const struct pam_message **messages, struct pam_r
         free(replies[i].resp);
     free(replies);
     *responses = NULL;
+    return code;
+}
+
+/* The application's own allocations are not the module's. */
+static int converse(int count, const struct pam_message **messages, struct pam_response **responses, void *data)
+{
+    void (*faults)(int) = NULL;
+    void *address = dlsym(RTLD_DEFAULT, "allocation_faults");
+    memcpy(&faults, &address, sizeof faults);
+    if (faults)
+        faults(-1);
+    int code = play(count, messages, responses, data);
+    if (faults)
+        faults(-2);
     return code;
 }
 

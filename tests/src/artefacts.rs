@@ -32,6 +32,11 @@ pub fn pam_stage() -> &'static Path {
     Path::new(env!("TWINLOCK_PAM_STAGE"))
 }
 
+/// The library of `client/` that makes allocations fail, for LD_PRELOAD.
+pub fn allocation_faults() -> &'static Path {
+    Path::new(env!("TWINLOCK_ALLOCATION_FAULTS"))
+}
+
 /// Cargo's target folder: the one that this very program was built into.
 pub fn target_folder() -> PathBuf {
     let program = std::env::current_exe().expect("/proc/self/exe");

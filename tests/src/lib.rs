@@ -43,8 +43,8 @@ mod terminal;
 pub use account::Account;
 pub use host::{Host, pam_folder};
 pub use journal::{Journal, JournalLine};
-pub use phone::{Phone, STACK};
 pub use pam_client::{Dialogue, Hook, Message, MessageKind, Outcome, PamClient};
+pub use phone::{Phone, STACK};
 pub use sshd::{SshKey, Sshd};
 pub use terminal::{Terminal, TerminalSetup};
 

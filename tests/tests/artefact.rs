@@ -38,7 +38,8 @@ fn the_module_needs_only_libc_libpam_and_the_loader() {
 fn the_module_needs_no_glibc_newer_than_2_34() {
     let symbols = about_module("objdump", &["-T"]);
     let versions = symbols.split("GLIBC_").skip(1).map(|rest| {
-        let version: String = rest.chars().take_while(|letter| letter.is_ascii_digit() || *letter == '.').collect();
+        let version: String =
+            rest.chars().take_while(|letter| letter.is_ascii_digit() || *letter == '.').collect();
         let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     });
@@ -76,7 +77,8 @@ fn unsafe_code_lives_in_the_ffi_room_alone_and_each_block_is_argued_for() {
         assert!(manifest.contains("[lints]\nworkspace = true"), "{room} does not inherit the lints");
         for path in sources(&root.join(room)) {
             let text = std::fs::read_to_string(&path).unwrap();
-            let loosened = ["allow(unsafe", "expect(unsafe"].iter().any(|word| text.contains(&format!("{word}_code")));
+            let loosened =
+                ["allow(unsafe", "expect(unsafe"].iter().any(|word| text.contains(&format!("{word}_code")));
             assert!(!loosened, "{}", path.display());
         }
     }

@@ -1,7 +1,7 @@
 //! Codes through real libpam: what is accepted, what is refused, and what is left behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use twinlock_tests::{Host, Outcome, PamClient, Phone, pam};
+use twinlock_tests::{Host, Outcome, PamClient, Phone, STACK, pam};
 
 fn till(host: &Host, user: &str) -> PamClient {
     PamClient::new(host, "till").user(user).rhost("192.0.2.7")
@@ -85,7 +85,10 @@ fn white_space_in_a_code_does_not_matter() {
 #[test]
 fn alone_in_its_stack_a_right_code_opens_a_session() {
     let host = Host::that_requires_codes();
-    host.pam_service("till", "auth required pam_twinlock.so\naccount required pam_twinlock.so\nsession required pam_permit.so\n");
+    host.pam_service(
+        "till",
+        "auth required pam_twinlock.so\naccount required pam_twinlock.so\nsession required pam_permit.so\n",
+    );
     let phone = Phone::of(&host.add_user("maria", "secret"));
     let client = till(&host, "maria").chain("authenticate,acct_mgmt,setcred,open_session");
     let outcome = answer(&client, &[&phone.code()]);
@@ -124,7 +127,11 @@ fn of_64_logins_released_at_once_with_one_code_exactly_one_gets_in() {
         }
         let in_number = codes.iter().filter(|&&code| code == pam::SUCCESS).count();
         assert_eq!(in_number, 1, "round {round}: {codes:?}\n{}", host.journal().text());
-        assert_eq!(codes.iter().filter(|&&code| code == pam::AUTH_ERR).count(), 63, "round {round}: {codes:?}");
+        assert_eq!(
+            codes.iter().filter(|&&code| code == pam::AUTH_ERR).count(),
+            63,
+            "round {round}: {codes:?}"
+        );
     }
 }
 
@@ -146,4 +153,25 @@ fn a_wrong_code_is_asked_for_again_up_to_the_policys_attempts() {
     host.journal().wait_for(|line| line.message.contains("reason=throttled"));
     std::thread::sleep(std::time::Duration::from_secs(6));
     assert_eq!(answer(&till(&host, "maria"), &[&code]).code("authenticate"), pam::SUCCESS);
+}
+
+#[test]
+fn a_reset_while_somebody_is_at_the_prompt_counts() {
+    let host = Host::that_requires_codes();
+    // Alone in a stack a module that asks nothing yet is a refusal.
+    host.pam_service("till", &format!("auth required pam_permit.so\n{STACK}"));
+    let maria = host.add_user("maria", "secret");
+    let phone = Phone::of(&maria);
+    assert_eq!(answer(&till(&host, "maria"), &[&phone.code_at_step(-1)]).code("authenticate"), pam::SUCCESS);
+    let mut login = till(&host, "maria").start();
+    login.expect_prompt("Verification code: ");
+    std::fs::remove_file(format!("/var/lib/twinlock/ledger/{}", maria.uid)).unwrap();
+    std::fs::remove_file(maria.path(".twinlock/credential.toml")).unwrap();
+    login.answer(&phone.code());
+    assert_eq!(login.finish().code("authenticate"), pam::AUTHINFO_UNAVAIL);
+    // And what they had does not come back to life by it.
+    let mut login = till(&host, "maria").start();
+    assert!(login.next_prompt().text.contains("Key: "), "a new enrolment");
+    login.answer_null();
+    assert_eq!(login.finish().code("acct_mgmt"), pam::PERM_DENIED);
 }

@@ -48,7 +48,9 @@ fn recovery_codes(text: &str) -> Vec<String> {
     let is_code = |word: &&str| {
         word.len() == 19
             && word.split('-').count() == 4
-            && word.chars().all(|letter| letter == '-' || letter.is_ascii_uppercase() || letter.is_ascii_digit())
+            && word
+                .chars()
+                .all(|letter| letter == '-' || letter.is_ascii_uppercase() || letter.is_ascii_digit())
     };
     text.split_whitespace().filter(is_code).map(str::to_owned).collect()
 }
@@ -81,7 +83,10 @@ fn a_first_login_enrols_and_from_then_on_a_code_is_asked_for() {
     terminal.send_line("echo \"by=$TWINLOCK_AUTHENTICATOR\"; exit");
     terminal.expect("by=phone");
     assert!(terminal.wait().success());
-    stage.host.journal().wait_for(|line| line.message.contains("event=enrolled") && line.message.contains("user=\"maria\""));
+    stage
+        .host
+        .journal()
+        .wait_for(|line| line.message.contains("event=enrolled") && line.message.contains("user=\"maria\""));
 
     // The code that confirmed the enrolment is used up.
     let mut terminal = stage.ssh("C.UTF-8", 80, 24);
@@ -152,12 +157,25 @@ fn a_public_key_alone_is_refused_with_the_reason_in_the_log() {
     let key = SshKey::named("maria");
     key.authorize(&stage.maria);
     let key_option = format!("IdentityFile={}", key.private.display());
-    let options = ["-o", "LogLevel=INFO", "-o", "PreferredAuthentications=publickey", "-o", "PubkeyAuthentication=yes", "-o", &key_option];
+    let options = [
+        "-o",
+        "LogLevel=INFO",
+        "-o",
+        "PreferredAuthentications=publickey",
+        "-o",
+        "PubkeyAuthentication=yes",
+        "-o",
+        &key_option,
+    ];
     let mut terminal = Terminal::new(&stage.host).ssh(&stage.sshd, "maria", &options);
     assert!(!terminal.wait().success(), "{}", terminal.raw_text());
     let line = stage.host.journal().wait_for(|line| line.message.contains("event=account_refused"));
     assert!(line.message.contains("reason=no_code_was_asked"), "{}", line.message);
-    assert!(line.message.contains("AuthenticationMethods publickey,keyboard-interactive"), "{}", line.message);
+    assert!(
+        line.message.contains("AuthenticationMethods publickey,keyboard-interactive"),
+        "{}",
+        line.message
+    );
     assert!(terminal.raw_text().contains("AuthenticationMethods"), "{}", terminal.raw_text());
     // With false it is nobody's business.
     stage.host.policy("require_mfa = false\n");

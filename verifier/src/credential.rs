@@ -165,6 +165,8 @@ pub enum CredentialFault {
     },
     /// A version that this build does not know.
     Version,
+    /// Its end is missing.
+    Cut,
     /// A value out of its bounds.
     Field(&'static str),
 }
@@ -178,6 +180,7 @@ impl fmt::Display for CredentialFault {
                 write!(f, "line {line}, column {column}: not a credential of this version")
             }
             Self::Version => write!(f, "its version is not {VERSION}"),
+            Self::Cut => f.write_str("its end is missing"),
             Self::Field(field) => write!(f, "{field} is out of bounds"),
         }
     }
@@ -189,6 +192,10 @@ impl std::error::Error for CredentialFault {}
 #[serde(deny_unknown_fields)]
 struct File {
     version: u32,
+    /// How many authenticators and recovery codes follow, so that a file that lost its end is not taken for another.
+    /// Files that no program of ours wrote may leave them out.
+    authenticators: Option<usize>,
+    recovery_codes: Option<usize>,
     authenticator: Vec<AuthenticatorEntry>,
     recovery: Option<RecoveryEntry>,
 }
@@ -238,14 +245,28 @@ impl Credential {
         if file.version != VERSION {
             return Err(CredentialFault::Version);
         }
+        // A number in the last line reads as another one when its end is missing.
+        if bytes.last() != Some(&b'\n') {
+            return Err(CredentialFault::Cut);
+        }
         if file.authenticator.is_empty() || file.authenticator.len() > MAX_AUTHENTICATORS {
             return Err(CredentialFault::Field("the number of authenticators"));
+        }
+        let hashes = file.recovery.as_ref().map_or(0, |set| set.hashes.len());
+        if file.authenticators.is_some_and(|count| count != file.authenticator.len())
+            || file.recovery_codes.is_some_and(|count| count != hashes)
+        {
+            return Err(CredentialFault::Cut);
         }
         let authenticators = file.authenticator.iter().map(authenticator).collect::<Result<Vec<_>, _>>()?;
         for (index, one) in authenticators.iter().enumerate() {
             let others = authenticators.iter().skip(index.saturating_add(1));
             if others.clone().any(|other| other.id == one.id || other.label == one.label) {
                 return Err(CredentialFault::Field("an id or label that occurs twice"));
+            }
+            // Else each of its codes would work once for the one and once for the other.
+            if others.clone().any(|other| other.secret == one.secret) {
+                return Err(CredentialFault::Field("a secret that occurs twice"));
             }
         }
         Ok(Self { authenticators, recovery: file.recovery.map(recovery_set).transpose()? })
@@ -255,7 +276,9 @@ impl Credential {
     pub fn to_text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(String::with_capacity(2048));
         text.push_str("# Twinlock credential. Change it with `twinlock`: an edited file is refused.\n");
-        text.push_str(&format!("version = {VERSION}\n"));
+        let codes = self.recovery.as_ref().map_or(0, |set| set.hashes.len());
+        text.push_str(&format!("version = {VERSION}\nauthenticators = {}\n", self.authenticators.len()));
+        text.push_str(&format!("recovery_codes = {codes}\n"));
         for one in &self.authenticators {
             let secret = Zeroizing::new(BASE32_NOPAD.encode(&one.secret));
             text.push_str(&format!("\n[[authenticator]]\nid = {}\nlabel = \"", one.id));

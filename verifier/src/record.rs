@@ -111,6 +111,9 @@ pub struct Record {
     pub recovery: Option<RegisteredRecovery>,
     /// The last accepted code.
     pub last: Option<Acceptance>,
+    /// Unix seconds: every time-based code that could have been accepted by then counts as used, whoever's it is. 0
+    /// for none.
+    pub burned_until: i64,
     /// Consecutive wrong codes over all sources.
     pub failures: u32,
     /// Unix seconds of the first of them.
@@ -141,6 +144,7 @@ impl Record {
             authenticators: Vec::new(),
             recovery: None,
             last: None,
+            burned_until: 0,
             failures: 0,
             failing_since: 0,
             wait_until: 0,
@@ -184,27 +188,53 @@ impl Record {
         });
     }
 
-    /// Counts every code that could have been accepted by `now` as used: each authenticator's window and all
-    /// recovery codes. For a record that may not be the newest that was written.
-    pub fn burn(&mut self, credential: Option<&Credential>, now: i64) {
-        for entry in &mut self.authenticators {
-            let known = credential.and_then(|file| {
-                file.authenticators.iter().find(|one| one.fingerprint() == entry.fingerprint)
-            });
-            // Without the credential the period is unknown; the shortest has the highest step numbers.
-            let period = known.map_or(15, |one| one.period);
-            if let Some(end) = steps::window_end(now, period, entry.drift) {
-                entry.last_step = entry.last_step.max(end);
-            }
-        }
+    /// Counts every code that could have been accepted by `now` as used: each authenticator's window, of those too
+    /// that are registered later, and all recovery codes. For a record that may not be the newest that was written:
+    /// the lost one may have been the very registration.
+    pub fn burn(&mut self, now: i64) {
+        self.burned_until = self.burned_until.max(now);
         if let Some(set) = &mut self.recovery {
             set.used = u16::MAX;
         }
     }
 
+    /// The last step of an authenticator whose codes count as used; 0 for none.
+    pub fn last_used_step(&self, authenticator: &Authenticator) -> u64 {
+        let known = self.registered(authenticator);
+        let (last, drift) = known.map_or((0, 0), |entry| (entry.last_step, entry.drift));
+        let burned = Some(self.burned_until).filter(|&until| until > 0);
+        let end = burned.and_then(|until| steps::window_end(until, authenticator.period, drift));
+        last.max(end.unwrap_or(0))
+    }
+
     /// The newest time that this record knows, in Unix seconds.
     pub fn newest(&self) -> Option<i64> {
         let grace = self.graces.iter().map(|grace| grace.start);
-        self.last.iter().map(|last| last.at).chain(grace).max()
+        let burned = Some(self.burned_until).filter(|&until| until > 0);
+        self.last.iter().map(|last| last.at).chain(burned).chain(grace).max()
+    }
+
+    /// What an administrator's `twinlock unlock` does: no wait and no failure is left, and a record from a clock that
+    /// was ahead comes back to `now`. Codes that could have been accepted by now stay used.
+    pub fn unlock(&mut self, now: i64) {
+        self.failures = 0;
+        self.failing_since = 0;
+        self.wait_until = 0;
+        self.sources.clear();
+        self.overflow = SourceWait::NONE;
+        self.recovery_failures = 0;
+        self.recovery_wait_until = 0;
+        if self.newest().is_some_and(|newest| newest > now) {
+            if let Some(last) = &mut self.last {
+                last.at = last.at.min(now);
+            }
+            for grace in &mut self.graces {
+                grace.start = grace.start.min(now);
+            }
+            for entry in &mut self.authenticators {
+                entry.last_step = 0;
+            }
+            self.burned_until = now;
+        }
     }
 }

@@ -43,11 +43,33 @@ impl Limits {
         now.saturating_add_unsigned(self.wait_after(failures, free))
     }
 
-    /// What is left of a wait at `now`. A clock that was ahead never makes anybody wait longer than the
-    /// longest wait.
-    fn left(&self, now: i64, until: i64) -> u64 {
-        u64::try_from(until.saturating_sub(now)).unwrap_or(0).min(self.longest_wait)
+    /// Brings the end of a wait to where it can be at most: a clock that was ahead, or a policy that asked for more,
+    /// makes nobody wait longer from now on than the failures are worth.
+    fn bound(&self, now: i64, until: &mut i64, failures: u32, free: u32) {
+        *until = (*until).min(self.until(now, failures, free));
     }
+
+    /// Failures over all sources that cost nothing.
+    fn free_in_total(&self) -> u32 {
+        self.free_failures.saturating_mul(TOTAL_FACTOR)
+    }
+}
+
+/// What is left of a wait at `now`, in seconds.
+fn left(now: i64, until: i64) -> u64 {
+    u64::try_from(until.saturating_sub(now)).unwrap_or(0)
+}
+
+/// Where a source is counted.
+enum Bucket {
+    /// In this place of the list.
+    Listed(usize),
+    /// Nowhere yet; there is room in the list.
+    Room,
+    /// Nowhere yet; the one in this place has been quiet for so long that it may go. The total stays.
+    InPlaceOf(usize),
+    /// With all others.
+    Overflow,
 }
 
 impl Record {
@@ -56,20 +78,29 @@ impl Record {
         self.failures >= limits.disable_after
     }
 
+    /// Brings every wait to where it can be at most at `now`. To be done, and kept, before a wait is looked at: else
+    /// a wait that was set while the clock was ahead lasts until the clock is there again.
+    pub fn bound_waits(&mut self, limits: &Limits, now: i64) {
+        limits.bound(now, &mut self.wait_until, self.failures, limits.free_in_total());
+        limits.bound(now, &mut self.recovery_wait_until, self.recovery_failures, limits.free_failures);
+        for wait in self.sources.iter_mut().chain([&mut self.overflow]) {
+            limits.bound(now, &mut wait.until, wait.failures, limits.free_failures);
+        }
+    }
+
     /// Seconds that this source has to wait before a code of it is looked at; 0 when it need not.
     pub fn wait_left(&self, limits: &Limits, source: Source, now: i64) -> u64 {
-        let known = self.sources.iter().find(|wait| wait.key == source.key());
-        let own = match known {
-            Some(wait) if source != Source::Named => wait,
-            None if source != Source::Named && self.sources.len() < SOURCES => &SourceWait::NONE,
-            _ => &self.overflow,
+        let own = match self.bucket(limits, source, now) {
+            Bucket::Listed(place) => self.sources.get(place).map_or(0, |wait| left(now, wait.until)),
+            Bucket::Room | Bucket::InPlaceOf(_) => 0,
+            Bucket::Overflow => left(now, self.overflow.until),
         };
-        limits.left(now, own.until).max(limits.left(now, self.wait_until))
+        own.max(left(now, self.wait_until))
     }
 
     /// Seconds before a recovery code is looked at.
-    pub fn recovery_wait_left(&self, limits: &Limits, now: i64) -> u64 {
-        limits.left(now, self.recovery_wait_until)
+    pub fn recovery_wait_left(&self, now: i64) -> u64 {
+        left(now, self.recovery_wait_until)
     }
 
     /// Counts a wrong code.
@@ -78,7 +109,7 @@ impl Record {
             self.failing_since = now;
         }
         self.failures = self.failures.saturating_add(1);
-        self.wait_until = limits.until(now, self.failures, limits.free_failures.saturating_mul(TOTAL_FACTOR));
+        self.wait_until = limits.until(now, self.failures, limits.free_in_total());
         let wait = self.wait_of(source, limits, now);
         wait.failures = wait.failures.saturating_add(1);
         wait.until = limits.until(now, wait.failures, limits.free_failures);
@@ -90,41 +121,48 @@ impl Record {
         self.recovery_wait_until = limits.until(now, self.recovery_failures, limits.free_failures);
     }
 
-    /// Forgets the user's failures and those of the source that just succeeded.
-    pub fn clear_failures(&mut self, source: Source) {
+    /// Forgets the user's failures and those counted where the source that just succeeded is counted.
+    pub fn clear_failures(&mut self, limits: &Limits, source: Source, now: i64) {
         self.failures = 0;
         self.failing_since = 0;
         self.wait_until = 0;
-        if source == Source::Named {
-            self.overflow = SourceWait::NONE;
+        match self.bucket(limits, source, now) {
+            Bucket::Listed(place) => drop(self.sources.swap_remove(place)),
+            Bucket::Overflow => self.overflow = SourceWait::NONE,
+            Bucket::Room | Bucket::InPlaceOf(_) => {}
         }
-        self.sources.retain(|wait| wait.key != source.key());
+    }
+
+    fn bucket(&self, limits: &Limits, source: Source, now: i64) -> Bucket {
+        let key = source.key();
+        if source == Source::Named {
+            return Bucket::Overflow;
+        }
+        if let Some(place) = self.sources.iter().position(|wait| wait.key == key) {
+            return Bucket::Listed(place);
+        }
+        if self.sources.len() < SOURCES {
+            return Bucket::Room;
+        }
+        let quiet = |wait: &SourceWait| wait.until.saturating_add_unsigned(limits.longest_wait) < now;
+        self.sources.iter().position(quiet).map_or(Bucket::Overflow, Bucket::InPlaceOf)
     }
 
     fn wait_of(&mut self, source: Source, limits: &Limits, now: i64) -> &mut SourceWait {
-        if source == Source::Named {
-            return &mut self.overflow;
-        }
-        let key = source.key();
-        let place = match self.sources.iter().position(|wait| wait.key == key) {
-            Some(place) => place,
-            None if self.sources.len() < SOURCES => {
-                self.sources.push(SourceWait { key, ..SourceWait::NONE });
+        let fresh = SourceWait { key: source.key(), ..SourceWait::NONE };
+        let place = match self.bucket(limits, source, now) {
+            Bucket::Listed(place) => place,
+            Bucket::Room => {
+                self.sources.push(fresh);
                 self.sources.len().saturating_sub(1)
             }
-            // A source that has been quiet for the longest wait after its own may go; the total stays.
-            None => {
-                let quiet = |wait: &SourceWait| wait.until.saturating_add_unsigned(limits.longest_wait) < now;
-                match self.sources.iter().position(quiet) {
-                    Some(place) => {
-                        if let Some(wait) = self.sources.get_mut(place) {
-                            *wait = SourceWait { key, ..SourceWait::NONE };
-                        }
-                        place
-                    }
-                    None => return &mut self.overflow,
+            Bucket::InPlaceOf(place) => {
+                if let Some(wait) = self.sources.get_mut(place) {
+                    *wait = fresh;
                 }
+                place
             }
+            Bucket::Overflow => return &mut self.overflow,
         };
         match self.sources.get_mut(place) {
             Some(wait) => wait,

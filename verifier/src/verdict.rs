@@ -110,6 +110,7 @@ pub fn judge(request: &Request<'_>, record: &mut Record) -> Verdict {
     if record.enrolled && !record.knows(request.credential) {
         return Verdict::Rejected(Rejection::Unregistered);
     }
+    record.bound_waits(request.limits, request.now);
     let outcome = match request.typed {
         Typed::Empty => Err(Rejection::Empty),
         Typed::Unshaped => Err(Rejection::Unshaped),
@@ -125,8 +126,8 @@ pub fn judge(request: &Request<'_>, record: &mut Record) -> Verdict {
 
 /// Whether the clock is wrong by what the record or the build knows.
 pub fn clock_is_behind(record: &Record, now: i64, built: i64) -> bool {
-    let last = record.last.as_ref().map_or(i64::MIN, |last| last.at.saturating_sub(CLOCK_TOLERANCE));
-    now < built || now < last
+    let last = record.last.as_ref().map_or(i64::MIN, |last| last.at);
+    now < built || now < last.max(record.burned_until).saturating_sub(CLOCK_TOLERANCE)
 }
 
 fn code_outcome(request: &Request<'_>, record: &mut Record, code: &str) -> Result<By, Rejection> {
@@ -146,9 +147,8 @@ fn code_outcome(request: &Request<'_>, record: &mut Record, code: &str) -> Resul
         if usize::from(one.digits) != code.len() {
             continue;
         }
-        let known = record.registered(one).copied();
-        let (last_step, drift) = known.map_or((0, 0), |entry| (entry.last_step, entry.drift));
-        match steps::find(one, code, request.now, last_step, drift) {
+        let drift = record.registered(one).map_or(0, |entry| entry.drift);
+        match steps::find(one, code, request.now, record.last_used_step(one), drift) {
             Match::Fresh { step, offset } if accepted.is_none() => accepted = Some((one, step, offset)),
             Match::Replayed => replayed = true,
             Match::Fresh { .. } | Match::None => {}
@@ -191,7 +191,7 @@ fn recovery_outcome(request: &Request<'_>, record: &mut Record) -> Result<By, Re
     if !record.enrolled {
         return Err(Rejection::Unshaped);
     }
-    match record.recovery_wait_left(request.limits, request.now) {
+    match record.recovery_wait_left(request.now) {
         0 => {}
         wait => return Err(Rejection::Throttled { wait }),
     }
@@ -212,7 +212,7 @@ fn accept(request: &Request<'_>, record: &mut Record, by: By) -> Accepted {
     let accepted = Accepted { by, failures: record.failures, failing_since: record.failing_since };
     // A disabled authenticator stays so: a recovery code gets its owner in, an administrator unlocks.
     if !record.is_disabled(request.limits) {
-        record.clear_failures(request.source);
+        record.clear_failures(request.limits, request.source, request.now);
     }
     record.recovery_failures = 0;
     record.recovery_wait_until = 0;

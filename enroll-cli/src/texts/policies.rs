@@ -39,7 +39,7 @@ pub fn policy_is_sound(check: &Check<'_>) -> String {
 
 /// The last line of a check that found faults.
 pub fn policy_is_invalid(faults: usize, in_force: bool) -> String {
-    let meanwhile = if in_force { "; until they are mended the strictest policy is in force" } else { "" };
+    let meanwhile = if in_force { "; until all are mended the strictest policy is in force" } else { "" };
     format!("The policy is invalid: {}{meanwhile}.\n", count(faults, "fault"))
 }
 

@@ -73,7 +73,7 @@ impl Slots {
         }
         let (first, second) = file.split_at(SLOT_BYTES);
         let slots = [header(first, 0), header(second, 1)];
-        // The newest first: its checksum is usually the only one that has to be computed in full.
+        // The newest first. The other is checked too: were it damaged, it could have been a newer one.
         let mut order = [0usize, 1];
         if sequence_of(&slots[0]) < sequence_of(&slots[1]) {
             order.reverse();
@@ -210,6 +210,7 @@ fn encode_payload(record: &Record) -> Result<Vec<u8>, RecordFault> {
         out.push(u8::try_from(service.len()).unwrap_or(0));
         out.extend_from_slice(service.as_bytes());
     }
+    out.extend_from_slice(&record.burned_until.to_le_bytes());
     out.extend_from_slice(&record.failures.to_le_bytes());
     out.extend_from_slice(&record.failing_since.to_le_bytes());
     out.extend_from_slice(&record.wait_until.to_le_bytes());
@@ -271,6 +272,7 @@ fn decode_payload(payload: &[u8]) -> Option<Record> {
         let service = std::str::from_utf8(reader.take(length)?).ok()?.to_owned();
         record.last = Some(Acceptance { at, policy, service });
     }
+    record.burned_until = reader.i64()?;
     record.failures = reader.u32()?;
     record.failing_since = reader.i64()?;
     record.wait_until = reader.i64()?;

@@ -184,7 +184,8 @@ fn walk(path: &Path, depth: usize, others: &[PathBuf], files: &mut BTreeMap<Path
 fn mounts() -> BTreeSet<String> {
     let parent = nix::unistd::getppid();
     let tables = ["/proc/self/mountinfo".to_owned(), format!("/proc/{parent}/mountinfo")];
-    let text: String = tables.iter().map(|table| std::fs::read_to_string(table).unwrap_or_default()).collect();
+    let text: String =
+        tables.iter().map(|table| std::fs::read_to_string(table).unwrap_or_default()).collect();
     text.lines().map(str::to_owned).collect()
 }
 
@@ -196,7 +197,7 @@ fn listening() -> BTreeMap<String, u64> {
         for line in text.lines().skip(1) {
             // proc_net_tcp: sl local_address rem_address st ... inode
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let [_, local, _, "0A", .., ] = fields[..] else { continue };
+            let [_, local, _, "0A", ..] = fields[..] else { continue };
             let Some((address, port)) = local.split_once(':') else { continue };
             let port = u16::from_str_radix(port, 16).unwrap_or_default();
             let socket = fields.get(9).and_then(|number| number.parse().ok()).unwrap_or_default();
@@ -223,7 +224,8 @@ fn left_running(walls: &Path) -> Vec<String> {
         let left: Vec<String> = processes()
             .into_iter()
             .filter(|(process, _)| {
-                let on_host = std::fs::read_link(format!("/proc/{process}/ns/mnt")).is_ok_and(|at| at == walls);
+                let on_host =
+                    std::fs::read_link(format!("/proc/{process}/ns/mnt")).is_ok_and(|at| at == walls);
                 on_host || parent(*process) == Some(std::process::id())
             })
             .map(|(process, name)| format!("{name} (process {process}) still runs"))

@@ -10,7 +10,7 @@ mod stage;
 mod story;
 
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use machine::{Machine, Traces};
@@ -18,7 +18,9 @@ use narrator::Narrator;
 
 fn main() -> ExitCode {
     if !nix::unistd::geteuid().is_root() {
-        eprintln!("The demo needs root: it makes a host of its own, by mounts that only it sees. Run it as root.");
+        eprintln!(
+            "The demo needs root: it makes a host of its own, by mounts that only it sees. Run it as root."
+        );
         return ExitCode::FAILURE;
     }
     std::panic::set_hook(Box::new(|panic| {
@@ -31,14 +33,12 @@ fn main() -> ExitCode {
     let narrator = Narrator::new();
     opening(&narrator);
     let before = Machine::look();
-    let traces = Arc::new(Mutex::new(Traces::default()));
+    let traces = Mutex::new(Traces::default());
 
     // A host encloses the thread that makes it; this thread stays outside.
-    let narrator = Arc::new(narrator);
-    let (voice, told) = (Arc::clone(&narrator), Arc::clone(&traces));
-    let story = std::thread::spawn(move || story::tell(&voice, &told)).join();
+    let story = std::thread::scope(|scope| scope.spawn(|| story::tell(&narrator, &traces)).join());
 
-    let traces = traces.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let traces = traces.into_inner().unwrap_or_else(PoisonError::into_inner);
     let unchanged = machine_is_as_before(&narrator, &before, &traces);
     if story.is_err() || !unchanged {
         narrator.line(&narrator.painted("1;31", "\nThe demo failed; standard error says where."));
@@ -65,10 +65,13 @@ fn opening(narrator: &Narrator) {
 /// Compares, tells, and returns whether all is well.
 fn machine_is_as_before(narrator: &Narrator, before: &Machine, traces: &Traces) -> bool {
     narrator.scene("This machine is as it was");
+    let written = match traces.written.len() {
+        0 => String::new(),
+        count => format!(" The {count} files and folders written on it were in memory and went with it."),
+    };
     narrator.says(&format!(
-        "The host of the demo is gone, with the {} files and folders that were written on it, in memory. Names, owners, \
-         modes, sizes and times are compared with those before (packages that had to be installed apart):",
-        traces.written.len()
+        "The demo's host is gone.{written} Compared with before, by name, owner, mode, size and times (packages that \
+         had to be installed apart):"
     ));
     let mut unchanged = true;
     for part in before.compare(&Machine::look(), traces) {

@@ -1,16 +1,21 @@
 //! The voice of the demo: headings, plain words, what a terminal showed, and claims with their proof. Colour only where
 //! somebody looks. A claim that does not hold ends the demo.
 
-use std::cell::Cell;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// Columns of the terminals in the story; a bar and a space before them make 80.
+pub const COLUMNS: u16 = 78;
 
 /// Tells the story on standard output.
 #[derive(Debug)]
 pub struct Narrator {
     colour: bool,
-    scene: Cell<u32>,
-    claims: Cell<u32>,
+    scene: AtomicU32,
+    claims: AtomicU32,
+    /// Whether the last line is a command, which its output follows at once.
+    command_stands: AtomicBool,
 }
 
 impl Narrator {
@@ -19,15 +24,16 @@ impl Narrator {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             colour: wanted && std::io::stdout().is_terminal(),
-            scene: Cell::default(),
-            claims: Cell::default(),
+            scene: AtomicU32::default(),
+            claims: AtomicU32::default(),
+            command_stands: AtomicBool::default(),
         }
     }
 
     /// Begins a scene.
     pub fn scene(&self, title: &str) {
-        self.scene.set(self.scene.get() + 1);
-        let title = format!("{}. {title}", self.scene.get());
+        let before = self.scene.fetch_add(1, Ordering::Relaxed);
+        let title = format!("{}. {title}", before + 1);
         self.line(&format!("\n{}", self.painted("1;36", &title)));
     }
 
@@ -50,13 +56,24 @@ impl Narrator {
     /// A command, as somebody types it.
     pub fn types(&self, who: &str, command: &str) {
         self.line(&format!("\n  {} {}", self.painted("2", &format!("{who}$")), self.painted("1", command)));
+        self.command_stands.store(true, Ordering::Relaxed);
     }
 
-    /// What a screen or a file showed, as it was but for blank lines at its end.
+    /// What a screen or a file showed, as it was but for blank lines at its end. Lines wider than a terminal are broken
+    /// as a terminal breaks them.
     pub fn shows(&self, text: &str) {
+        if !self.command_stands.swap(false, Ordering::Relaxed) {
+            self.line("");
+        }
         let bar = self.painted("2", "\u{2502}");
         for line in text.trim_end().lines() {
-            self.line(format!("  {bar} {}", line.trim_end_matches('\r')).trim_end());
+            let letters: Vec<char> = line.trim_end().chars().collect();
+            for row in letters.chunks(COLUMNS.into()) {
+                self.line(format!("{bar} {}", row.iter().collect::<String>()).trim_end());
+            }
+            if letters.is_empty() {
+                self.line(&format!("{bar}"));
+            }
         }
         self.line("");
     }
@@ -64,13 +81,13 @@ impl Narrator {
     /// Claims something that was looked at; panics with `seen` when it does not hold.
     pub fn claims(&self, holds: bool, claim: &str, seen: impl Display) {
         assert!(holds, "this does not hold: {claim}\nWhat was seen:\n{seen}");
-        self.claims.set(self.claims.get() + 1);
+        self.claims.fetch_add(1, Ordering::Relaxed);
         self.line(&format!("  {} {claim}", self.painted("32", "[ok]")));
     }
 
     /// How many claims held so far.
     pub fn held(&self) -> u32 {
-        self.claims.get()
+        self.claims.load(Ordering::Relaxed)
     }
 
     /// A line as it is.
