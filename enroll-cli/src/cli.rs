@@ -91,7 +91,7 @@ pub enum Qr {
     Svg,
     /// A picture for --output
     Png,
-    /// None: the key as text is enough
+    /// No picture: the key as text is enough
     None,
 }
 

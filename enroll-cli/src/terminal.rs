@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 
@@ -111,7 +111,6 @@ fn line(input: BorrowedFd<'_>, held: &Held) -> Result<Option<Zeroizing<Vec<u8>>>
             break;
         }
     }
-    piece.zeroize();
     Ok(Some(kept))
 }
 

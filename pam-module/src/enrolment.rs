@@ -60,6 +60,10 @@ impl Enrolment<'_> {
         if !allowed {
             return self.not_allowed();
         }
+        // Under a wrong clock no code of the phone's would ever be right.
+        if self.ruling.clock_is_behind {
+            return self.clock_is_wrong();
+        }
         let (shown, again) = match self.pending() {
             Ok(pending) => pending,
             Err(fault) => return self.unavailable(fault),
@@ -210,6 +214,15 @@ impl Enrolment<'_> {
         self.line("account_refused").plain("reason", "enrollment_not_allowed").send(self.host, Level::Notice);
         self.host.refuse(&texts::may_not_enrol(self.policy.help()));
         Outcome::Denied
+    }
+
+    fn clock_is_wrong(&mut self) -> Outcome {
+        self.line("unavailable")
+            .plain("reason", "clock")
+            .quoted("mend", "set the clock; if it was ahead before, `twinlock unlock` the user")
+            .send(self.host, Level::Error);
+        self.host.refuse(&texts::clock_is_wrong(self.policy.help()));
+        Outcome::Unavailable
     }
 
     fn given_up(&mut self) -> Outcome {

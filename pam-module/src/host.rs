@@ -158,7 +158,7 @@ impl Host for PamHost<'_> {
             Level::Notice => libc::LOG_NOTICE,
             Level::Info => libc::LOG_INFO,
         };
-        ffi::syslog(self.handle, priority, line.as_str());
+        ffi::syslog(self.handle, priority, &line.to_string());
     }
 
     fn variable(&mut self, name: &CStr) -> Option<String> {

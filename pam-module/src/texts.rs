@@ -66,6 +66,14 @@ pub fn no_way_around(help: Option<&str>) -> String {
     )
 }
 
+/// Nobody can set up a phone against a clock that is wrong.
+pub fn clock_is_wrong(help: Option<&str>) -> String {
+    with_help(
+        "The clock of this computer is wrong, so no code can be set up. Tell your administrator.".to_owned(),
+        help,
+    )
+}
+
 /// Enrolment did not end with a right code.
 pub fn not_enrolled(help: Option<&str>) -> String {
     with_help("No code was set up. Log in again to go on with the same key.".to_owned(), help)

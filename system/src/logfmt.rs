@@ -1,7 +1,7 @@
 //! Lines of logfmt: one decision is one line, every value escaped so that it can neither end its quotes or its line
 //! nor change what a terminal shows. Never a code, a secret, a password or what was typed.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use twinlock_policy::{Decision, Policy, Requirement};
 
@@ -10,29 +10,28 @@ const LONGEST: usize = 256;
 
 /// One line in the making.
 #[derive(Clone, Debug)]
-pub struct Line(String);
+pub struct Line {
+    text: String,
+    /// What the policy said: the end of the line, whatever is added after it.
+    decision: String,
+}
 
 impl Line {
     /// Begins a line about an event.
     pub fn event(event: &str) -> Self {
-        Self(format!("event={event}"))
+        Self::verbatim(format!("event={event}"))
     }
 
     /// A line in somebody else's shape, whose values have been through [`one_line`].
     pub fn verbatim(line: String) -> Self {
-        Self(line)
-    }
-
-    /// The line.
-    pub fn as_str(&self) -> &str {
-        &self.0
+        Self { text: line, decision: String::new() }
     }
 
     /// Adds a value that needs no quotes unless it holds something unusual.
     pub fn plain(&mut self, key: &str, value: &str) -> &mut Self {
         let usual = |letter: char| letter.is_ascii_alphanumeric() || ".:/_-+@%".contains(letter);
         if value.chars().all(usual) && value.len() <= LONGEST {
-            let _ = write!(self.0, " {key}={value}");
+            let _ = write!(self.text, " {key}={value}");
             return self;
         }
         self.quoted(key, value)
@@ -40,18 +39,28 @@ impl Line {
 
     /// Adds a value in quotes.
     pub fn quoted(&mut self, key: &str, value: &str) -> &mut Self {
-        let _ = write!(self.0, " {key}=\"{}\"", escaped(value));
+        let _ = write!(self.text, " {key}=\"{}\"", escaped(value));
         self
     }
 
     /// Adds what the policy said.
     pub fn decision(&mut self, decision: &Decision, policy: &Policy) -> &mut Self {
-        self.plain("decision", word(decision.requirement));
+        let mut said = Self::verbatim(String::new());
+        said.plain("decision", word(decision.requirement));
         if let Some(would_be) = &decision.reported {
-            self.plain("would_be", word(would_be.requirement));
+            said.plain("would_be", word(would_be.requirement));
         }
-        self.quoted("rule", &decision.reason.to_string());
-        self.plain("policy", &format!("sha256:{}", policy.hash_hex().get(..12).unwrap_or_default()))
+        said.quoted("rule", &decision.reason.to_string());
+        said.plain("policy", &format!("sha256:{}", policy.hash_hex().get(..12).unwrap_or_default()));
+        self.decision = said.text;
+        self
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        f.write_str(&self.decision)
     }
 }
 

@@ -63,6 +63,15 @@ impl Journal {
         self.heard.0.lock().unwrap().clone()
     }
 
+    /// Waits until everything is heard that was sent before. After this, what is not here was not logged.
+    pub fn catch_up(&self) {
+        const MARK: &str = "<0>Jan  1 00:00:00 journal: everything before this is heard";
+        let socket = UnixDatagram::unbound().expect("a socket");
+        socket.send_to(MARK.as_bytes(), SOCKET).expect("the journal listens");
+        self.wait_for(|line| line.raw == MARK);
+        self.heard.0.lock().unwrap().retain(|line| line.raw != MARK);
+    }
+
     /// Forgets what was heard so far.
     pub fn clear(&self) {
         self.heard.0.lock().unwrap().clear();

@@ -39,6 +39,7 @@ pub mod picture;
 pub mod process;
 mod sshd;
 mod terminal;
+pub mod witness;
 
 pub use account::Account;
 pub use host::{Host, pam_folder};

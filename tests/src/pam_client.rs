@@ -229,8 +229,12 @@ impl PamClient {
         let errors = process.child.stderr.take().expect("a pipe");
         let (said, lines) = channel();
         std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if said.send(line).is_err() {
+            let mut output = BufReader::new(output);
+            let mut line = String::new();
+            // Half a line is all that is left of an application that was killed while it wrote.
+            while output.read_line(&mut line).is_ok() && line.ends_with('\n') {
+                line.pop();
+                if said.send(std::mem::take(&mut line)).is_err() {
                     return;
                 }
             }
@@ -415,6 +419,11 @@ impl Dialogue {
         self.answer_bytes(text.as_bytes());
     }
 
+    /// Answers a prompt of an application that may be gone by now; whether it still was there.
+    pub fn answer_if_there(&mut self, text: &str) -> bool {
+        self.answers.as_mut().is_some_and(|pipe| writeln!(pipe, "text {}", escape(text.as_bytes())).is_ok())
+    }
+
     /// Answers a prompt with bytes that need not be UTF-8; libpam's answers end at a zero byte.
     pub fn answer_bytes(&mut self, bytes: &[u8]) {
         self.send(&format!("text {}", escape(bytes)));
@@ -460,6 +469,18 @@ impl Dialogue {
                 Event::Message(message) if message.kind.is_prompt() => {
                     panic!("a prompt, not `hold`: {:?}\n{}", message.text, self.transcript)
                 }
+                Event::Message(_) => {}
+                Event::End => panic!("the application ended before `hold`\n{}", self.transcript),
+            }
+        }
+    }
+
+    /// Answers every prompt by `answer` until `hold` in the chain.
+    pub fn answer_until_held(&mut self, mut answer: impl FnMut(&mut Self, &Message)) {
+        while !self.held {
+            match self.next_event() {
+                Event::Held => self.held = true,
+                Event::Message(message) if message.kind.is_prompt() => answer(self, &message),
                 Event::Message(_) => {}
                 Event::End => panic!("the application ended before `hold`\n{}", self.transcript),
             }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::recovery;
+use crate::{recovery, steps};
 
 /// The largest credential file that is read, in bytes.
 pub const MAX_FILE: usize = 64 * 1024;
@@ -259,13 +259,18 @@ impl Credential {
             return Err(CredentialFault::Cut);
         }
         let authenticators = file.authenticator.iter().map(authenticator).collect::<Result<Vec<_>, _>>()?;
+        // Nearly everybody has one, and pays nothing.
+        let several = authenticators.iter().filter(|_| authenticators.len() > 1);
+        let samples: Vec<_> = several.map(steps::sample).collect();
         for (index, one) in authenticators.iter().enumerate() {
             let others = authenticators.iter().skip(index.saturating_add(1));
             if others.clone().any(|other| other.id == one.id || other.label == one.label) {
                 return Err(CredentialFault::Field("an id or label that occurs twice"));
             }
             // Else each of its codes would work once for the one and once for the other.
-            if others.clone().any(|other| other.secret == one.secret) {
+            let codes = samples.get(index);
+            let mut others = others.zip(samples.iter().skip(index.saturating_add(1)));
+            if others.any(|(other, others)| other.secret == one.secret || Some(others) == codes) {
                 return Err(CredentialFault::Field("a secret that occurs twice"));
             }
         }
@@ -307,6 +312,21 @@ impl Credential {
             text.push_str("]\n");
         }
         text
+    }
+
+    /// What tells this credential from any other: sixteen bytes over the fingerprints of all its parts. A change says
+    /// by it what it was made from.
+    pub fn fingerprint(&self) -> [u8; 16] {
+        let mut sum = Sha256::new();
+        sum.update(b"twinlock credential 1");
+        for one in &self.authenticators {
+            sum.update(one.fingerprint());
+        }
+        sum.update([0]);
+        if let Some(set) = &self.recovery {
+            sum.update(set.fingerprint());
+        }
+        shortened(sum)
     }
 
     /// Whether any authenticator has codes of this many digits.

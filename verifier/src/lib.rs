@@ -5,6 +5,7 @@
 //! keeps state of its own, and never puts a secret, a code or what was typed into an error or a `Debug`.
 
 pub mod credential;
+pub mod edit;
 pub mod record;
 pub mod recovery;
 mod remember;

@@ -114,6 +114,9 @@ pub struct Record {
     /// Unix seconds: every time-based code that could have been accepted by then counts as used, whoever's it is. 0
     /// for none.
     pub burned_until: i64,
+    /// Unix seconds: an authenticator that is added takes no code of a step that began before, because a removed one
+    /// may have been used in it. 0 for none. See [`Record::edited`].
+    pub retired_until: i64,
     /// Consecutive wrong codes over all sources.
     pub failures: u32,
     /// Unix seconds of the first of them.
@@ -145,6 +148,7 @@ impl Record {
             recovery: None,
             last: None,
             burned_until: 0,
+            retired_until: 0,
             failures: 0,
             failing_since: 0,
             wait_until: 0,
@@ -235,6 +239,8 @@ impl Record {
                 entry.last_step = 0;
             }
             self.burned_until = now;
+            // Burned is more.
+            self.retired_until = 0;
         }
     }
 }

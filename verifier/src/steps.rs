@@ -1,6 +1,7 @@
 //! Time steps (RFC 6238, section 4.2) and which of them a typed code belongs to.
 
 use totp_rs::{Builder, Secret, Totp};
+use zeroize::Zeroizing;
 
 use crate::credential::{Algorithm, Authenticator};
 
@@ -61,6 +62,19 @@ pub fn find(authenticator: &Authenticator, code: &str, now: i64, last_step: u64,
 /// app should show; a login never needs it.
 pub fn code_at(authenticator: &Authenticator, time: u64) -> String {
     generator(authenticator).generate(time).to_string()
+}
+
+/// What tells one authenticator's codes from another's, whatever its digits and period: its hash function and four
+/// codes of eight digits, of the first two minutes of 1970. Two secrets can be one key: HMAC fills a short one up with
+/// zeros and hashes a long one first (RFC 2104, section 2).
+pub(crate) fn sample(authenticator: &Authenticator) -> Zeroizing<String> {
+    let totp = generator(&Authenticator { digits: 8, period: 30, ..authenticator.clone() });
+    let mut sample = Zeroizing::new(String::with_capacity(48));
+    sample.push_str(authenticator.algorithm.name());
+    for step in 0..4u64 {
+        sample.push_str(&Zeroizing::new(totp.generate(step.saturating_mul(30)).to_string()));
+    }
+    sample
 }
 
 fn generator(authenticator: &Authenticator) -> Totp {

@@ -211,6 +211,7 @@ fn encode_payload(record: &Record) -> Result<Vec<u8>, RecordFault> {
         out.extend_from_slice(service.as_bytes());
     }
     out.extend_from_slice(&record.burned_until.to_le_bytes());
+    out.extend_from_slice(&record.retired_until.to_le_bytes());
     out.extend_from_slice(&record.failures.to_le_bytes());
     out.extend_from_slice(&record.failing_since.to_le_bytes());
     out.extend_from_slice(&record.wait_until.to_le_bytes());
@@ -273,6 +274,7 @@ fn decode_payload(payload: &[u8]) -> Option<Record> {
         record.last = Some(Acceptance { at, policy, service });
     }
     record.burned_until = reader.i64()?;
+    record.retired_until = reader.i64()?;
     record.failures = reader.u32()?;
     record.failing_since = reader.i64()?;
     record.wait_until = reader.i64()?;

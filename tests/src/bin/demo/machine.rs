@@ -1,7 +1,9 @@
 //! What the machine outside looks like, before and after: the proof that the demo leaves it as it was. Only looks.
 //!
-//! Other programs live on a machine too. A file in a home or below `/var/lib` that changed meanwhile is one of theirs
-//! if no program of the demo wrote that path on its own host; it is told, and does not count. Anything else counts.
+//! Other programs live on a machine too, and change things meanwhile. What tells theirs from the demo's: the demo's
+//! programs see every compared folder through an overlay (the story checks that it is there), which holds each path
+//! that they wrote. If a wall had a hole, it would be one of those paths that is changed outside. So a change of any
+//! other path is told, and does not count; and likewise for mounts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -10,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use twinlock_tests::artefacts;
 
-/// Folders that are compared, and whether other programs may be at work there.
-const FOLDERS: &[(&str, bool)] = &[("/etc", false), ("/home", true), ("/root", true), ("/var/lib", true)];
+/// Folders that are compared.
+const FOLDERS: &[&str] = &["/etc", "/home", "/root", "/var/lib"];
 /// The state of the package manager: `make demo` installs what is missing.
 const NOT_COMPARED: &[&str] = &["/var/lib/apt", "/var/lib/dpkg"];
+/// What nobody but the demo would write, whatever the overlays say.
+const OURS: &[&str] = &["/etc/twinlock", "/var/lib/twinlock", "/usr/bin/twinlock", "/home/maria"];
 /// How deep folders are compared. A login writes near the top; build trees in a home may hold millions of files.
 const DEPTH: usize = 6;
 /// How long the last processes may take to end.
@@ -39,6 +43,8 @@ pub struct Traces {
     pub walls: PathBuf,
     /// What its programs wrote there.
     pub written: BTreeSet<PathBuf>,
+    /// Where something is mounted there.
+    pub mounted: BTreeSet<String>,
 }
 
 /// The outcome for one part of the machine.
@@ -58,10 +64,10 @@ impl Machine {
         let mut files = BTreeMap::new();
         let others: Vec<PathBuf> =
             NOT_COMPARED.iter().map(PathBuf::from).chain([artefacts::target_folder()]).collect();
-        for (folder, _) in FOLDERS {
+        for folder in FOLDERS {
             walk(Path::new(folder), DEPTH, &others, &mut files);
         }
-        walk(&twinlock_tests::pam_folder(), 1, &others, &mut files);
+        walk(&pam_folder(), 1, &others, &mut files);
         walk(Path::new("/usr/bin/twinlock"), 0, &others, &mut files);
         let accounts = ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow"];
         Self {
@@ -75,54 +81,48 @@ impl Machine {
 
     /// Compares this look, before, with one that was taken after.
     pub fn compare(&self, after: &Self, traces: &Traces) -> Vec<Compared> {
-        let mut parts: Vec<Compared> = FOLDERS
-            .iter()
-            .map(|&(folder, shared)| self.folder(after, Path::new(folder), shared, traces))
-            .collect();
-        parts.push(self.folder(after, &twinlock_tests::pam_folder(), false, traces));
-        parts.push(self.folder(after, Path::new("/usr/bin/twinlock"), false, traces));
+        let pam = pam_folder();
+        let folders = FOLDERS.iter().map(Path::new).chain([pam.as_path(), Path::new("/usr/bin/twinlock")]);
+        let mut parts: Vec<Compared> = folders.map(|folder| self.folder(after, folder, traces)).collect();
         let accounts = self.accounts.keys().filter(|path| self.accounts[*path] != after.accounts[*path]);
         parts.push(Compared {
             what: "users, groups and passwords, byte for byte".into(),
             changed: accounts.map(|path| (*path).to_owned()).collect(),
             by_others: Vec::new(),
         });
-        parts.push(Compared {
-            what: format!("mounts ({}) and host name ({})", after.mounts.len(), after.name),
-            changed: self
-                .mounts
-                .symmetric_difference(&after.mounts)
-                .chain((self.name != after.name).then_some(&after.name))
-                .cloned()
-                .collect(),
-            by_others: Vec::new(),
-        });
+        parts.push(self.mounts(after, traces));
         parts.push(self.ports(after));
         parts.push(Compared {
-            what: "processes of the demo (none is left)".into(),
+            what: "processes that the demo started: all must have ended".into(),
             changed: left_running(&traces.walls),
             by_others: Vec::new(),
         });
         parts
     }
 
-    fn folder(&self, after: &Self, folder: &Path, shared: bool, traces: &Traces) -> Compared {
+    fn folder(&self, after: &Self, folder: &Path, traces: &Traces) -> Compared {
         let below = |machine: &Self| -> BTreeMap<PathBuf, Stamp> {
             let inside = machine.files.iter().filter(|(path, _)| path.starts_with(folder));
             inside.map(|(path, stamp)| (path.clone(), *stamp)).collect()
         };
         let (old, new) = (below(self), below(after));
-        let paths: BTreeSet<&PathBuf> = old.keys().chain(new.keys()).collect();
+        let differs = |path: &&PathBuf| old.get(*path) != new.get(*path);
+        let paths: BTreeSet<&PathBuf> = old.keys().chain(new.keys()).filter(differs).collect();
+        let is_ours =
+            |path: &Path| traces.written.contains(path) || OURS.iter().any(|ours| path.starts_with(ours));
+        // The folder of a written file is in the overlay too; outside, it changes with any entry that others change.
+        let of_others = |folder: &Path| {
+            let mut inside = paths.iter().filter(|path| path.parent() == Some(folder));
+            inside.clone().count() > 0 && inside.all(|path| !is_ours(path))
+        };
         let (mut changed, mut by_others) = (Vec::new(), Vec::new());
-        for path in paths {
+        for &path in &paths {
             let how = match (old.get(path), new.get(path)) {
                 (None, _) => "is new",
                 (_, None) => "is gone",
-                (old, new) if old != new => "changed",
-                _ => continue,
+                _ => "changed",
             };
-            let ours = traces.written.contains(path) || path.to_string_lossy().contains("twinlock");
-            let list = if shared && !ours { &mut by_others } else { &mut changed };
+            let list = if is_ours(path) && !of_others(path) { &mut changed } else { &mut by_others };
             list.push(format!("{} {how}", path.display()));
         }
         let count = match new.len() {
@@ -131,6 +131,23 @@ impl Machine {
             count => format!("{count} entries"),
         };
         Compared { what: format!("{} ({count})", folder.display()), changed, by_others }
+    }
+
+    fn mounts(&self, after: &Self, traces: &Traces) -> Compared {
+        let (mut changed, mut by_others) = (Vec::new(), Vec::new());
+        for mount in self.mounts.symmetric_difference(&after.mounts) {
+            let ours = mount_point(mount).is_some_and(|at| traces.mounted.contains(at));
+            let list = if ours { &mut changed } else { &mut by_others };
+            list.push(format!("mount {mount}"));
+        }
+        if self.name != after.name {
+            changed.push(format!("the host name is {}", after.name));
+        }
+        Compared {
+            what: format!("mounts ({}) and host name ({})", after.mounts.len(), after.name),
+            changed,
+            by_others,
+        }
     }
 
     fn ports(&self, after: &Self) -> Compared {
@@ -145,6 +162,12 @@ impl Machine {
         by_others.extend(gone.map(|address| format!("nobody listens at {address} any more")));
         Compared { what: format!("listening TCP ports ({})", after.listening.len()), changed, by_others }
     }
+}
+
+/// The folder of PAM modules, by the path under which overlays hold it (`/lib` may be a link).
+fn pam_folder() -> PathBuf {
+    let folder = twinlock_tests::pam_folder();
+    folder.canonicalize().unwrap_or(folder)
 }
 
 /// Stamps `path` and what is below it, on the same file system.
@@ -187,6 +210,11 @@ fn mounts() -> BTreeSet<String> {
     let text: String =
         tables.iter().map(|table| std::fs::read_to_string(table).unwrap_or_default()).collect();
     text.lines().map(str::to_owned).collect()
+}
+
+/// Where a line of a mountinfo mounts.
+pub fn mount_point(line: &str) -> Option<&str> {
+    line.split(' ').nth(4)
 }
 
 /// The addresses at which something listens (TCP), and the socket behind each.

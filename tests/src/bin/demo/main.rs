@@ -16,6 +16,9 @@ use std::time::Instant;
 use machine::{Machine, Traces};
 use narrator::Narrator;
 
+/// How many changes of other programs are told, of each part of the machine.
+const OTHERS_TOLD: usize = 5;
+
 fn main() -> ExitCode {
     if !nix::unistd::geteuid().is_root() {
         eprintln!(
@@ -57,8 +60,9 @@ fn opening(narrator: &Narrator) {
     );
     narrator.line("");
     narrator.says(
-        "What follows happens now, with real programs: sshd, ssh, Linux-PAM. Lines behind a bar are what a screen, a \
-         file or the log really showed. [ok] is a claim that was checked just then; the first that fails ends the demo.",
+        "What follows happens now, with real programs: sshd, ssh, Linux-PAM. Behind a bar, or between two rules, is what \
+         a screen, a file or the log really showed. [ok] is a claim that was checked just then; the first that fails \
+         ends the demo.",
     );
 }
 
@@ -70,20 +74,23 @@ fn machine_is_as_before(narrator: &Narrator, before: &Machine, traces: &Traces) 
         count => format!(" The {count} files and folders written on it were in memory and went with it."),
     };
     narrator.says(&format!(
-        "The demo's host is gone.{written} Compared with before, by name, owner, mode, size and times (packages that \
-         had to be installed apart):"
+        "The demo's host is gone.{written} Compared with before, down to six folders deep, by name, owner, mode, \
+         size and times (packages that had to be installed apart):"
     ));
     let mut unchanged = true;
     for part in before.compare(&Machine::look(), traces) {
-        for other in &part.by_others {
+        for other in part.by_others.iter().take(OTHERS_TOLD) {
             narrator.line(&format!("       (another program, meanwhile: {other})"));
+        }
+        if part.by_others.len() > OTHERS_TOLD {
+            narrator.line(&format!("       (and {} more)", part.by_others.len() - OTHERS_TOLD));
         }
         if part.changed.is_empty() {
             narrator.claims(true, &part.what, "");
             continue;
         }
         unchanged = false;
-        narrator.line(&format!("  {} {}", narrator.painted("31", "[changed]"), part.what));
+        narrator.marked(&narrator.painted("31", "[!!]"), &part.what);
         for change in &part.changed {
             eprintln!("Not as before: {change}");
         }
@@ -101,11 +108,12 @@ fn closing(narrator: &Narrator, started: Instant) {
         "- a recovery code stands in for a lost phone, once",
         "- twinlock status, twinlock policy check and show, and the log tell what is going on",
     ] {
-        narrator.line(&format!("  {line}"));
+        narrator.says(line);
     }
-    narrator.line(&format!(
-        "\n  {} claims checked in {:.1} seconds. Read on: README.md to install it, docs/ for how it works and\n  \
-         what it protects against; `make test` runs every test, tests/tests/first_login.rs has these steps.",
+    narrator.line("");
+    narrator.says(&format!(
+        "{} claims were checked in {:.1} seconds. Read on: README.md to install it, docs/ for how it works and what \
+         it protects against; `make test` runs every test, and tests/tests/first_login.rs has these very steps.",
         narrator.held(),
         started.elapsed().as_secs_f64()
     ));

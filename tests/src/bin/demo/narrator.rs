@@ -5,8 +5,11 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Columns of the terminals in the story; a bar and a space before them make 80.
-pub const COLUMNS: u16 = 78;
+/// Columns of the terminals in the story.
+pub const COLUMNS: u16 = 80;
+
+/// Letters of a line of the narrator's own words, behind two spaces.
+const TEXT: usize = 76;
 
 /// Tells the story on standard output.
 #[derive(Debug)]
@@ -37,44 +40,41 @@ impl Narrator {
         self.line(&format!("\n{}", self.painted("1;36", &title)));
     }
 
-    /// Explains, in lines of at most 78 columns.
+    /// Explains, in plain words.
     pub fn says(&self, text: &str) {
-        let mut line = String::new();
-        for word in text.split_whitespace() {
-            if !line.is_empty() && line.len() + 1 + word.len() > 76 {
-                self.line(&format!("  {line}"));
-                line.clear();
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+        for line in wrapped(text, TEXT) {
+            self.line(&format!("  {line}"));
         }
-        self.line(&format!("  {line}"));
     }
 
-    /// A command, as somebody types it.
-    pub fn types(&self, who: &str, command: &str) {
-        self.line(&format!("\n  {} {}", self.painted("2", &format!("{who}$")), self.painted("1", command)));
+    /// A command, as somebody types it behind their prompt.
+    pub fn types(&self, prompt: &str, command: &str) {
+        self.line(&format!("\n{} {}", self.painted("2", prompt), self.painted("1", command)));
         self.command_stands.store(true, Ordering::Relaxed);
     }
 
-    /// What a screen or a file showed, as it was but for blank lines at its end. Lines wider than a terminal are broken
-    /// as a terminal breaks them.
+    /// What a screen or a file showed, as it was but for blank lines at its end: behind a bar, or between two rules what
+    /// leaves no room for one. Broken at the width of a terminal, as a terminal does.
     pub fn shows(&self, text: &str) {
         if !self.command_stands.swap(false, Ordering::Relaxed) {
             self.line("");
         }
-        let bar = self.painted("2", "\u{2502}");
-        for line in text.trim_end().lines() {
-            let letters: Vec<char> = line.trim_end().chars().collect();
-            for row in letters.chunks(COLUMNS.into()) {
-                self.line(format!("{bar} {}", row.iter().collect::<String>()).trim_end());
+        let rows: Vec<String> = text.trim_end().lines().flat_map(|line| folded(line.trim_end())).collect();
+        let narrow = rows.iter().all(|row| row.chars().count() <= usize::from(COLUMNS) - 2);
+        if narrow {
+            let bar = self.painted("2", "\u{2502}");
+            for row in rows {
+                self.line(format!("{bar} {row}").trim_end());
             }
-            if letters.is_empty() {
-                self.line(&format!("{bar}"));
-            }
+            self.line("");
+            return;
         }
+        let rule = self.painted("2", &"\u{2500}".repeat(COLUMNS.into()));
+        self.line(&rule);
+        for row in rows {
+            self.line(&row);
+        }
+        self.line(&rule);
         self.line("");
     }
 
@@ -82,7 +82,14 @@ impl Narrator {
     pub fn claims(&self, holds: bool, claim: &str, seen: impl Display) {
         assert!(holds, "this does not hold: {claim}\nWhat was seen:\n{seen}");
         self.claims.fetch_add(1, Ordering::Relaxed);
-        self.line(&format!("  {} {claim}", self.painted("32", "[ok]")));
+        self.marked(&self.painted("32", "[ok]"), claim);
+    }
+
+    /// A statement behind a mark of four letters.
+    pub fn marked(&self, mark: &str, statement: &str) {
+        for (number, line) in wrapped(statement, TEXT - 5).iter().enumerate() {
+            self.line(&format!("  {} {line}", if number == 0 { mark } else { "    " }));
+        }
     }
 
     /// How many claims held so far.
@@ -100,4 +107,30 @@ impl Narrator {
     pub fn painted(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// A line in rows of a terminal.
+fn folded(line: &str) -> Vec<String> {
+    let letters: Vec<char> = line.chars().collect();
+    match letters.len() {
+        0 => vec![String::new()],
+        _ => letters.chunks(COLUMNS.into()).map(|row| row.iter().collect()).collect(),
+    }
+}
+
+/// A text broken at its spaces into lines of at most `width` letters, where words allow.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("a line");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines
 }

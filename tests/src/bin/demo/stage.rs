@@ -1,15 +1,15 @@
 //! What the demo plays on: a host with one user, sshd, and the ways in. Everything that happens on it is shown.
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use twinlock_tests::process::{self, Finished};
 use twinlock_tests::{Account, Host, JournalLine, Sshd, Terminal};
 
-use crate::narrator::{COLUMNS, Narrator};
+use crate::narrator::{COLUMNS, Narrator, wrapped};
 
 /// sshd's PAM stack: the password, then our two lines.
-pub const SSHD: &str = "\
+const SSHD: &str = "\
 auth     required pam_unix.so
 auth     required pam_twinlock.so account_phase
 account  required pam_twinlock.so
@@ -20,6 +20,8 @@ session  required pam_permit.so
 const PACKAGED_POLICY: &str = include_str!("../../../../packaging/policy.toml");
 /// Where the policy is.
 pub const POLICY: &str = "/etc/twinlock/policy.toml";
+/// Root's prompt on the host.
+const ROOT: &str = "root@erp-t01#";
 /// What the shell of a login prints when it waits.
 pub const SHELL: &str = "\n$ ";
 
@@ -27,8 +29,9 @@ pub const SHELL: &str = "\n$ ";
 #[derive(Debug)]
 pub struct Stage<'a> {
     pub narrator: &'a Narrator,
-    pub host: Host,
+    /// Ends before its host does.
     pub sshd: Sshd,
+    pub host: Host,
     pub maria: Account,
     /// Lines of the log that were told already.
     told: Cell<usize>,
@@ -45,12 +48,12 @@ impl<'a> Stage<'a> {
         host.pam_service("sshd", SSHD);
         let maria = host.add_user("maria", "correct horse");
         let sshd = Sshd::start(&host, "");
-        Self { narrator, host, sshd, maria, told: Cell::default() }
+        Self { narrator, sshd, host, maria, told: Cell::default() }
     }
 
     /// maria's ssh client, in a window of [`COLUMNS`] and so many rows.
     pub fn ssh(&self, rows: u16) -> Terminal {
-        self.narrator.types("maria@desk", &format!("ssh -p {} maria@127.0.0.1", self.sshd.port()));
+        self.narrator.types("maria@desk$", &format!("ssh -p {} maria@127.0.0.1", self.sshd.port()));
         Terminal::new(&self.host).size(COLUMNS, rows).ssh(&self.sshd, &self.maria.name, &[])
     }
 
@@ -79,10 +82,13 @@ impl<'a> Stage<'a> {
     }
 
     /// A command of root's on the host: shown, with what it printed.
-    pub fn root(&self, arguments: &[&str]) -> Finished {
-        self.narrator.types("root@erp-t01", &format!("twinlock {}", arguments.join(" ")));
-        let finished = process::run(process::command("twinlock").args(arguments));
-        self.narrator.shows(&format!("{}{}", finished.stdout, finished.stderr));
+    pub fn root(&self, command: &str) -> Finished {
+        self.narrator.types(ROOT, command);
+        let finished = process::run(process::command("sh").args(["-c", command]));
+        let printed = format!("{}{}", finished.stdout, finished.stderr);
+        if !printed.is_empty() {
+            self.narrator.shows(&printed);
+        }
         finished
     }
 
@@ -90,23 +96,23 @@ impl<'a> Stage<'a> {
     pub fn log(&self, parts: &[&str]) {
         let told = self.told.get();
         let matches = |line: &JournalLine| parts.iter().all(|part| line.message.contains(part));
-        let new = || self.host.journal().lines().split_off(told);
-        let deadline = std::time::Instant::now() + twinlock_tests::PATIENCE;
-        while !new().iter().any(matches) {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "the log has no line with {parts:?}:\n{}",
-                self.host.journal().text()
-            );
+        let deadline = Instant::now() + twinlock_tests::PATIENCE;
+        let new = loop {
+            let new = self.host.journal().lines().split_off(told);
+            if new.iter().any(matches) {
+                break new;
+            }
+            let text = self.host.journal().text();
+            assert!(Instant::now() < deadline, "the log has no line with {parts:?}:\n{text}");
             std::thread::sleep(Duration::from_millis(5));
-        }
-        self.told.set(told + new().len());
+        };
+        self.told.set(told + new.len());
         self.narrator.says("In the log:");
-        let ours = self.host.journal().lines().split_off(told);
-        let ours = ours.iter().filter(|line| {
+        let ours = new.iter().filter(|line| {
             line.message.contains("pam_twinlock(") || line.message.contains("authentication failure")
         });
-        self.narrator.shows(&ours.map(|line| wrapped(&line.message)).collect::<String>());
+        let rows: Vec<String> = ours.map(|line| wrapped(&line.message, 74).join("\n   ")).collect();
+        self.narrator.shows(&rows.join("\n"));
         self.narrator.claims(true, &format!("the log has a line with {}", parts.join(", ")), "");
     }
 }
@@ -117,33 +123,8 @@ pub fn expect_shell(terminal: &mut Terminal) -> String {
 }
 
 /// Replaces a text of the policy, which must be there once.
-pub fn edit_policy(old: &str, new: &str) {
+fn edit_policy(old: &str, new: &str) {
     let text = std::fs::read_to_string(POLICY).expect("the policy");
     assert_eq!(text.matches(old).count(), 1, "the policy has {old:?} once:\n{text}");
     std::fs::write(POLICY, text.replace(old, new)).expect("the policy");
-}
-
-/// A file without its comments.
-pub fn settings(path: &str) -> String {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    lines.map(|line| format!("{line}\n")).collect()
-}
-
-/// A long line of the log, broken at its spaces.
-fn wrapped(line: &str) -> String {
-    let mut text = String::new();
-    let mut width = 0;
-    for word in line.split(' ') {
-        if width > 0 && width + 1 + word.len() > 74 {
-            text.push_str("\n   ");
-            width = 3;
-        } else if width > 0 {
-            text.push(' ');
-            width += 1;
-        }
-        text.push_str(word);
-        width += word.len();
-    }
-    text + "\n"
 }

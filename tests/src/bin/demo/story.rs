@@ -1,5 +1,6 @@
 //! The scenes, in order. Each does one thing, shows what came of it, and claims what a reader should take away.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -7,9 +8,18 @@ use std::sync::Mutex;
 use twinlock_tests::picture::Theme;
 use twinlock_tests::{Phone, Terminal};
 
-use crate::machine::Traces;
+use crate::machine::{Traces, mount_point};
 use crate::narrator::Narrator;
-use crate::stage::{POLICY, SHELL, Stage, edit_policy, expect_shell, settings};
+use crate::stage::{POLICY, SHELL, Stage, expect_shell};
+
+/// What maria has after her first login.
+#[derive(Debug)]
+struct Enrolled {
+    phone: Phone,
+    /// The code that confirmed it.
+    code: String,
+    recovery_codes: Vec<String>,
+}
 
 /// Tells the story on a host of its own; what it leaves for the comparison goes to `traces`.
 pub fn tell(narrator: &Narrator, traces: &Mutex<Traces>) {
@@ -17,13 +27,13 @@ pub fn tell(narrator: &Narrator, traces: &Mutex<Traces>) {
     a_password_alone_is_enough(&stage);
     one_setting_is_turned_on(&stage);
     let mut terminal = a_wrong_password(&stage);
-    let (phone, recovery_codes) = the_first_login_enrols(&stage, &mut terminal);
-    what_is_stored(&stage, &phone, &recovery_codes);
-    let code = the_second_login(&stage, &phone);
+    let enrolled = the_first_login_enrols(&stage, &mut terminal);
+    what_is_stored(&stage, &enrolled);
+    let code = the_second_login(&stage, &enrolled.phone);
     the_same_code_again(&stage, &code);
-    a_recovery_code(&stage, &recovery_codes[3]);
-    status_for_root(&stage);
-    the_log_keeps_secrets(&stage, &phone, &code, &recovery_codes);
+    a_recovery_code(&stage, &enrolled.recovery_codes[6]);
+    what_the_administrator_sees(&stage);
+    the_log_keeps_secrets(&stage, &enrolled, &code);
     traces.lock().unwrap().written = stage.host.written();
 }
 
@@ -37,18 +47,18 @@ fn a_host_of_its_own<'a>(narrator: &'a Narrator, traces: &Mutex<Traces>) -> Stag
          installed; a real sshd listens, on a network that nothing else is on. sshd hands each login to PAM, which \
          goes through these lines:",
     );
-    narrator.types("root@erp-t01", "cat /etc/pam.d/sshd");
-    narrator.shows(&std::fs::read_to_string("/etc/pam.d/sshd").expect("the stack"));
+    stage.root("cat /etc/pam.d/sshd").ok();
+    // What of it is seen outside, the comparison at the end will ask.
     let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo").expect("the mounts");
-    let covered = |folder: &str| {
-        mounts.lines().any(|line| line.split(' ').nth(4) == Some(folder) && line.contains(" - overlay "))
-    };
-    let all = ["/etc", "/home", "/root", "/var", "/usr"].iter().all(|folder| covered(folder));
+    let covered: BTreeSet<&str> =
+        mounts.lines().filter(|line| line.contains(" - overlay ")).filter_map(mount_point).collect();
+    let all = ["/etc", "/home", "/root", "/var", "/usr"].iter().all(|folder| covered.contains(folder));
     narrator.claims(
         all,
         "/etc, /home, /root, /var and /usr are covered: the machine's own stay as they are",
         &mounts,
     );
+    traces.lock().unwrap().mounted = mounts.lines().filter_map(mount_point).map(str::to_owned).collect();
     stage
 }
 
@@ -58,8 +68,7 @@ fn a_password_alone_is_enough(stage: &Stage<'_>) {
     narrator.says(
         "The policy as the package installs it, with a name and a help desk filled in (comments left out):",
     );
-    narrator.types("root@erp-t01", &format!("cat {POLICY}"));
-    narrator.shows(&settings(POLICY));
+    stage.root(&format!("grep -v '^#' {POLICY}")).ok();
     narrator.says("maria logs in with her password.");
     let mut terminal = stage.ssh_with_password(24);
     stage.claims_shell(&mut terminal, "the password alone opened a shell, and no code was asked for");
@@ -75,7 +84,7 @@ fn one_setting_is_turned_on(stage: &Stage<'_>) {
     let draft = "/root/draft.toml";
     let text = std::fs::read_to_string(POLICY).expect("the policy");
     stage.host.write(draft, &text.replace("require_mfa = false", "require_mfa = ture"), 0o644);
-    let finished = stage.root(&["policy", "check", draft]);
+    let finished = stage.root(&format!("twinlock policy check {draft}"));
     let output = format!("{}{}", finished.stdout, finished.stderr);
     let line = 1 + text.lines().position(|line| line.starts_with("require_mfa")).expect("the setting");
     narrator.claims(
@@ -84,11 +93,10 @@ fn one_setting_is_turned_on(stage: &Stage<'_>) {
         format!("exit status {}\n{output}", finished.code()),
     );
     narrator.says("Now for good:");
-    edit_policy("require_mfa = false", "require_mfa = true");
-    narrator.types("root@erp-t01", &format!("sed -i 's/^require_mfa = false/require_mfa = true/' {POLICY}"));
-    let finished = stage.root(&["policy", "check"]);
+    stage.root(&format!("sed -i 's/^require_mfa = false/require_mfa = true/' {POLICY}")).ok();
+    let finished = stage.root("twinlock policy check");
     narrator.claims(finished.code() == 0, "the policy is sound", finished.code());
-    let finished = stage.root(&["policy", "show"]);
+    let finished = stage.root("twinlock policy show");
     let set = finished.stdout.lines().find(|line| line.starts_with("require_mfa"));
     narrator.claims(
         finished.code() == 0
@@ -131,7 +139,7 @@ fn no_key_was_shown(stage: &Stage<'_>, terminal: &Terminal) {
     );
 }
 
-fn the_first_login_enrols(stage: &Stage<'_>, terminal: &mut Terminal) -> (Phone, Vec<String>) {
+fn the_first_login_enrols(stage: &Stage<'_>, terminal: &mut Terminal) -> Enrolled {
     let narrator = stage.narrator;
     narrator.scene("The first login sets the phone up");
     narrator.says("On the same connection, the right password. This is what maria sees:");
@@ -163,7 +171,8 @@ fn the_first_login_enrols(stage: &Stage<'_>, terminal: &mut Terminal) -> (Phone,
     narrator.shows(&last_lines(terminal, 6));
     narrator.claims(true, "a wrong code is refused, and the code is asked for again", "");
     narrator.says("Then she types what the phone shows:");
-    terminal.send_line(&phone.code());
+    let code = phone.code();
+    terminal.send_line(&code);
     let text = terminal.expect("Press Enter");
     terminal.expect(": ");
     narrator.shows(&from_line(&terminal.screen_text(), "The app is set up"));
@@ -182,10 +191,10 @@ fn the_first_login_enrols(stage: &Stage<'_>, terminal: &mut Terminal) -> (Phone,
     terminal.send_line("exit");
     terminal.wait();
     stage.log(&["event=enrolled", "user=\"maria\""]);
-    (phone, codes)
+    Enrolled { phone, code, recovery_codes: codes }
 }
 
-fn what_is_stored(stage: &Stage<'_>, phone: &Phone, codes: &[String]) {
+fn what_is_stored(stage: &Stage<'_>, enrolled: &Enrolled) {
     let narrator = stage.narrator;
     narrator.scene("What was stored, and where");
     let credential = stage.maria.path(".twinlock/credential.toml");
@@ -203,15 +212,14 @@ fn what_is_stored(stage: &Stage<'_>, phone: &Phone, codes: &[String]) {
         );
     }
     let text = stage.maria.read(".twinlock/credential.toml");
-    let bare = |code: &String| code.replace('-', "").to_lowercase();
-    let leaked =
-        codes.iter().any(|code| text.contains(code.as_str()) || text.to_lowercase().contains(&bare(code)));
+    let bare = |text: &str| text.replace('-', "").to_lowercase();
+    let leaked = enrolled.recovery_codes.iter().any(|code| bare(&text).contains(&bare(code)));
     narrator.claims(
         !leaked,
         "recovery codes are stored as salted hashes, never as they are typed",
         "one of them is there",
     );
-    assert!(text.contains(&phone.secret), "the key in the credential is the phone's");
+    assert!(text.contains(&enrolled.phone.secret), "the key in the credential is the phone's");
 }
 
 fn the_second_login(stage: &Stage<'_>, phone: &Phone) -> String {
@@ -276,10 +284,11 @@ fn a_recovery_code(stage: &Stage<'_>, code: &str) {
     let text = terminal.raw_text();
     narrator.claims(text.contains("9 left"), "she is told that nine are left", text);
     narrator.says("In that shell she looks at what is set up for her:");
-    terminal.send_line("twinlock status; echo \"exit status $?\"");
+    let command = "twinlock status; echo \"exit status $?\"";
+    terminal.send_line(command);
     let text = expect_shell(&mut terminal);
     let text = text.split_once('\n').map_or("", |(_, printed)| printed);
-    narrator.types("maria@erp-t01", "twinlock status");
+    narrator.types("maria@erp-t01$", command);
     narrator.shows(text);
     narrator.claims(
         text.contains("/home/maria/.twinlock/credential.toml")
@@ -292,11 +301,11 @@ fn a_recovery_code(stage: &Stage<'_>, code: &str) {
     stage.log(&["event=recovery_code_accepted", "left=9"]);
 }
 
-fn status_for_root(stage: &Stage<'_>) {
+fn what_the_administrator_sees(stage: &Stage<'_>) {
     let narrator = stage.narrator;
     narrator.scene("What the administrator sees");
     narrator.says("Root sees the ledger's part as well:");
-    let finished = stage.root(&["status", "maria"]);
+    let finished = stage.root("twinlock status maria");
     let text = &finished.stdout;
     narrator.claims(
         finished.code() == 0
@@ -306,7 +315,7 @@ fn status_for_root(stage: &Stage<'_>) {
         "maria is enrolled, has nine recovery codes left, and came in last by sshd",
         format!("exit status {}\n{text}", finished.code()),
     );
-    let finished = stage.root(&["policy", "explain", "maria", "--service", "sshd", "--from", "192.0.2.7"]);
+    let finished = stage.root("twinlock policy explain maria --service sshd --from 192.0.2.7");
     narrator.claims(
         finished.code() == 0
             && finished.stdout.contains("a code is required")
@@ -316,16 +325,17 @@ fn status_for_root(stage: &Stage<'_>) {
     );
 }
 
-fn the_log_keeps_secrets(stage: &Stage<'_>, phone: &Phone, code: &str, codes: &[String]) {
+fn the_log_keeps_secrets(stage: &Stage<'_>, enrolled: &Enrolled, code: &str) {
     let narrator = stage.narrator;
     narrator.scene("What the log does not say");
     let log = stage.host.journal().text() + &stage.sshd.log();
-    let secrets = [phone.secret.as_str(), code, stage.maria.password.as_str()];
-    let leaked =
-        secrets.into_iter().chain(codes.iter().map(String::as_str)).find(|secret| log.contains(secret));
+    let Enrolled { phone, code: first, recovery_codes } = enrolled;
+    let mut secrets = vec![stage.maria.password.as_str(), &phone.secret, first, code];
+    secrets.extend(recovery_codes.iter().map(String::as_str));
+    let leaked = secrets.into_iter().find(|secret| log.contains(secret));
     narrator.claims(
         leaked.is_none(),
-        &format!("no key, code, recovery code or password is in any of its {} lines", log.lines().count()),
+        &format!("no password, key, code or recovery code is in any of its {} lines", log.lines().count()),
         format!("{leaked:?} is in\n{log}"),
     );
 }
