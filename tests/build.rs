@@ -25,6 +25,9 @@ fn main() {
         &faults,
         &["-shared", "-fPIC", "-fvisibility=hidden", "-fno-builtin", "client/allocation_faults.c"],
     );
+    let source = Path::new(&out).join("libnss_twinlocktest.so.2");
+    compile(&source, &["-shared", "-fPIC", "-fvisibility=hidden", "client/nss_source.c"]);
+    println!("cargo::rustc-env=TWINLOCK_NSS_SOURCE={}", source.display());
     println!("cargo::rustc-env=TWINLOCK_PAMCLIENT={}", client.display());
     println!("cargo::rustc-env=TWINLOCK_PAM_STAGE={}", stage.display());
     println!("cargo::rustc-env=TWINLOCK_ALLOCATION_FAULTS={}", faults.display());

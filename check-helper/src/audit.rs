@@ -13,8 +13,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How urgent a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Somebody must act: nobody can enrol.
-    Alert,
     /// Something that must work does not.
     Error,
     /// A refusal.
@@ -38,9 +36,8 @@ pub fn send(level: Level, line: &Line) {
     }
     // A line that is lost is better than a login that hangs.
     let _ = match level {
-        Level::Alert => logger.alert(line.as_str()),
-        Level::Error => logger.err(line.as_str()),
-        Level::Notice => logger.notice(line.as_str()),
-        Level::Info => logger.info(line.as_str()),
+        Level::Error => logger.err(line),
+        Level::Notice => logger.notice(line),
+        Level::Info => logger.info(line),
     };
 }

@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn the_new_text_is_everything_after_its_line() {
         let input = parse(Operation::Change, b"answer= 12\ncredential\na\nanswer=3\n").unwrap();
-        assert_eq!((input.answer.as_slice(), input.credential.as_slice()), (&b" 12"[..], &b"a\nanswer=3\n"[..]));
+        assert_eq!(
+            (input.answer.as_slice(), input.credential.as_slice()),
+            (&b" 12"[..], &b"a\nanswer=3\n"[..])
+        );
     }
 
     #[test]

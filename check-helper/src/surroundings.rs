@@ -21,7 +21,8 @@ pub const LIFETIME: Duration = Duration::from_secs(60);
 /// Limits of this process, whatever they were. None is above what a host gives by default, so that in most cases
 /// this raises nothing and needs no capability for it.
 const LIMITS: [(Resource, rlim_t); 8] = [
-    (Resource::RLIMIT_CORE, 0),
+    // To the kernel 1 says more than 0: nor may a core go to a program that collects them (fs/coredump.c).
+    (Resource::RLIMIT_CORE, 1),
     (Resource::RLIMIT_FSIZE, 1 << 24),
     (Resource::RLIMIT_NOFILE, 256),
     (Resource::RLIMIT_STACK, 1 << 23),
@@ -126,5 +127,9 @@ fn clear_environment() -> Result<(), Unfit> {
         }
     }
     let mut left = std::env::vars_os();
-    if left.all(|(name, _)| name.as_encoded_bytes().contains(&b'=')) { Ok(()) } else { Err(Unfit::Refused) }
+    if left.all(|(name, _)| name.as_encoded_bytes().contains(&b'=')) {
+        Ok(())
+    } else {
+        Err(Unfit::Refused)
+    }
 }

@@ -20,7 +20,8 @@ use crate::texts;
 pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
     let marker = host.marker();
     let mut in_force = read_policy(host, paths);
-    if marker.is_none() && !in_force.policy.account_required(&host.service()) {
+    let bypassed = marker.as_ref().is_none_or(|marker| marker.passed == Passed::Unasked);
+    if bypassed && !in_force.policy.account_required(&host.service()) {
         return Outcome::NotAsked;
     }
     let Ok(login) = Login::from_host(host) else { return Outcome::Unavailable };
@@ -49,10 +50,29 @@ pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
         .map(|marker| marker.passed);
     match (passed, ruling.decision.requirement) {
         (Some(Passed::Verified), _) => Outcome::Verified,
-        (_, Requirement::Exempt | Requirement::UserDriven) => Outcome::NotAsked,
+        (_, Requirement::Exempt) => unasked(host, policy, &login, &ruling, passed, "exempt"),
+        (_, Requirement::UserDriven) => unasked(host, policy, &login, &ruling, passed, "user_driven"),
         (Some(Passed::MayEnrol), Requirement::Required) => enrol(host, paths, policy, &login, &ruling),
-        (None, Requirement::Required) => without_auth(host, paths, policy, &login, &ruling),
+        (None | Some(Passed::Unasked), Requirement::Required) => {
+            without_code(host, paths, policy, &login, &ruling, passed)
+        }
     }
+}
+
+/// Nothing is asked of this user. Said once in a login: by the auth hook if it ran.
+fn unasked(
+    host: &mut dyn Host,
+    policy: &Policy,
+    login: &Login,
+    ruling: &Ruling,
+    passed: Option<Passed>,
+    why: &str,
+) -> Outcome {
+    if passed != Some(Passed::Unasked) {
+        let mut line = event("code_not_asked", login, Named::User(&ruling.user.name));
+        line.decision(&ruling.decision, policy).plain("reason", why).send(host, Level::Info);
+    }
+    Outcome::NotAsked
 }
 
 /// The auth hook found nobody enrolled. By now that may have changed, and so may the policy.
@@ -66,36 +86,37 @@ fn enrol(host: &mut dyn Host, paths: &Paths, policy: &Policy, login: &Login, rul
     }
 }
 
-/// The auth hook did not run, or not for this user: a public key alone, where a code is required.
-fn without_auth(
+/// The auth hook did not run, or not for this user, or asked nothing: a public key alone, where a code is required.
+fn without_code(
     host: &mut dyn Host,
     paths: &Paths,
     policy: &Policy,
     login: &Login,
     ruling: &Ruling,
+    passed: Option<Passed>,
 ) -> Outcome {
     // What would let them in unasked by the auth hook does so here: grace, or an address that is remembered. Both need
     // a standing that is known.
     let let_in = match Standing::of(paths, &ruling.user, &ruling.record) {
-        Ok(Standing::NotEnrolled) if ruling.grace().is_some() => match ruling.begin_grace(paths) {
-            Ok(()) => true,
-            Err(fault) => {
-                let named = Named::User(&ruling.user.name);
-                return unavailable(host, login, named, &Trouble::Fault(fault), Some(policy));
-            }
+        Ok(Standing::NotEnrolled) => match ruling.grace() {
+            Some(until) => ruling.begin_grace(paths).map_err(Trouble::Fault).map(|()| {
+                host.tell(&texts::reminder_elsewhere(until, policy.help()));
+                Some("in_grace")
+            }),
+            None => Ok(None),
         },
-        Ok(Standing::NotEnrolled) => false,
         Ok(Standing::Enrolled(_) | Standing::SwitchedOff(_)) => {
-            ruling.is_remembered(&login.service, login.source())
+            Ok(ruling.is_remembered(&login.service, login.source()).then_some("remembered"))
         }
-        Err(trouble) => {
-            return unavailable(host, login, Named::User(&ruling.user.name), &trouble, Some(policy));
-        }
+        Err(trouble) => Err(trouble),
     };
-    if let_in {
-        return Outcome::NotAsked;
+    match let_in {
+        Ok(Some(why)) => unasked(host, policy, login, ruling, passed, why),
+        Ok(None) => {
+            refuse(host, policy, login, ruling, "no_code_was_asked", &texts::no_way_around(policy.help()))
+        }
+        Err(trouble) => unavailable(host, login, Named::User(&ruling.user.name), &trouble, Some(policy)),
     }
-    refuse(host, policy, login, ruling, "no_code_was_asked", &texts::no_way_around(policy.help()))
 }
 
 fn refuse(

@@ -90,7 +90,10 @@ impl Attempt<'_> {
             return self.refuse_without_key();
         }
         self.line("code_not_asked").plain("reason", why).send(self.host, Level::Info);
-        Outcome::NotAsked
+        match self.mark(Passed::Unasked) {
+            Ok(()) => Outcome::NotAsked,
+            Err(outcome) => outcome,
+        }
     }
 
     /// A code is required and there is none: the account hook may lead through enrolment, if this stack runs it
@@ -111,7 +114,8 @@ impl Attempt<'_> {
                 Err(outcome) => outcome,
             };
         }
-        if in_grace {
+        // Days that no account hook can begin would never end.
+        if in_grace && (decision.grace_days.is_none() || self.ruling.grace_start().is_some()) {
             return self.not_asked("in_grace");
         }
         let reason = match decision.unenrolled {

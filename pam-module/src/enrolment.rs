@@ -53,7 +53,12 @@ impl Enrolment<'_> {
             if let Err(fault) = self.ruling.begin_grace(self.paths) {
                 return self.unavailable(fault);
             }
-            if !allowed || self.put_off(until) {
+            if !allowed {
+                self.host.tell(&texts::reminder_elsewhere(until, self.policy.help()));
+                self.log_put_off(until);
+                return Outcome::NotAsked;
+            }
+            if self.put_off(until) {
                 return Outcome::NotAsked;
             }
         }
@@ -94,11 +99,13 @@ impl Enrolment<'_> {
         let now =
             matches!(&answer, Ok(Some(answer)) if answer.as_bytes().trim_ascii().eq_ignore_ascii_case(b"y"));
         if !now {
-            self.line("enrollment_put_off")
-                .quoted("until", &clock::readable(until))
-                .send(self.host, Level::Info);
+            self.log_put_off(until);
         }
         !now
+    }
+
+    fn log_put_off(&mut self, until: i64) {
+        self.line("enrollment_put_off").quoted("until", &clock::readable(until)).send(self.host, Level::Info);
     }
 
     /// The key to show: the one shown before if it was to the same place a short while ago, else a new one.

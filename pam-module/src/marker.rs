@@ -8,6 +8,8 @@ pub enum Passed {
     Verified,
     /// No code could be asked for yet: the account hook may lead through enrolment.
     MayEnrol,
+    /// Nothing was asked, and the log says why. To the account hook it is as if the auth hook had not run.
+    Unasked,
 }
 
 /// A note from auth to account.

@@ -93,6 +93,15 @@ pub fn reminder(until: i64) -> String {
     )
 }
 
+/// In grace at a service that cannot lead through enrolment, or under a policy that lets nobody enrol at login.
+pub fn reminder_elsewhere(until: i64, help: Option<&str>) -> String {
+    let until = clock::readable(until);
+    with_help(
+        format!("From {until} on this login needs a code from a phone app. Set it up before: run 'twinlock enroll'."),
+        help,
+    )
+}
+
 /// What a success has to tell, if anything.
 pub fn accepted(accepted: &Accepted) -> Option<String> {
     let mut text = String::new();

@@ -88,8 +88,9 @@ impl Sshd {
             ),
             0o600,
         );
-        let mut command = process::command("/usr/sbin/sshd");
-        command.args(["-D", "-e", "-f", &config]);
+        // Should the thread that starts it be killed with its process, sshd must not stay.
+        let mut command = process::command("setpriv");
+        command.args(["--pdeathsig", "TERM", "/usr/sbin/sshd", "-D", "-e", "-f", &config]);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::spawn(&mut command);
         let errors = process.child.stderr.take().expect("a pipe");

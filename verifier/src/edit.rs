@@ -107,7 +107,8 @@ impl Record {
                     Registered { fingerprint, ..*entry }
                 }
                 _ => {
-                    let step = confirmed.filter(|code| code.place == place).ok_or(EditFault::Unconfirmed)?.step;
+                    let step =
+                        confirmed.filter(|code| code.place == place).ok_or(EditFault::Unconfirmed)?.step;
                     if step <= self.last_used_step(one) || start(step, one.period) < self.retired_until {
                         return Err(EditFault::TooSoon);
                     }
@@ -119,7 +120,8 @@ impl Record {
         for entry in self.authenticators.iter().filter(|entry| !kept.contains(&entry.fingerprint)) {
             let known = old.iter().find(|(known, _)| known.fingerprint() == entry.fingerprint);
             // Whose period is not known any more, because its user deleted it by hand, waits longest.
-            let end = known.map_or(i64::MAX, |(known, _)| start(entry.last_step.saturating_add(1), known.period));
+            let end =
+                known.map_or(i64::MAX, |(known, _)| start(entry.last_step.saturating_add(1), known.period));
             let latest = now.saturating_add(LONGEST_AFTERMATH);
             next.retired_until = next.retired_until.max(end.min(latest));
         }
@@ -183,7 +185,8 @@ mod tests {
         let twins = [one(1, "work phone", &[1; 20]), one(9, "phone", &[1; 20]), one(1, "phone", &padded)];
         for twin in twins {
             let label = (twin.id, twin.label.clone(), twin.secret.len());
-            let next = record.edited(Some(&old), &credential(&[twin.clone()]), None, NOW).unwrap();
+            let next =
+                record.edited(Some(&old), &credential(std::slice::from_ref(&twin)), None, NOW).unwrap();
             let entry = next.registered(&twin).unwrap();
             assert_eq!((entry.last_step, entry.drift, entry.lean), (step(), 1, -1), "{label:?}");
             assert!(!next.knows(&old), "{label:?}");
@@ -268,7 +271,9 @@ mod tests {
 
     #[test]
     fn the_recovery_set_is_replaced_or_kept_with_what_was_used() {
-        let set = |salt: u8| Some(RecoverySet { salt: vec![salt; 16], rounds: 100_000, hashes: vec![[salt; 32]; 10] });
+        let set = |salt: u8| {
+            Some(RecoverySet { salt: vec![salt; 16], rounds: 100_000, hashes: vec![[salt; 32]; 10] })
+        };
         let phone = one(1, "phone", &[1; 20]);
         let old = Credential { authenticators: vec![phone.clone()], recovery: set(1) };
         let mut record = used(&old);

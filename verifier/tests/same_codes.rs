@@ -6,12 +6,21 @@ use twinlock_verifier::{Algorithm, Authenticator, Credential, CredentialFault};
 fn one(id: u32, secret: &[u8], algorithm: Algorithm) -> Authenticator {
     let label = format!("phone {id}");
     let secret = secret.to_vec().into();
-    Authenticator { id, label, secret, algorithm, digits: 6 + u8::try_from(id).unwrap(), period: 30, enrolled: 0 }
+    Authenticator {
+        id,
+        label,
+        secret,
+        algorithm,
+        digits: 6 + u8::try_from(id).unwrap(),
+        period: 30,
+        enrolled: 0,
+    }
 }
 
 #[test]
 fn two_secrets_that_are_one_key_to_hmac_are_one_secret() {
-    let digest: Vec<u8> = (0..20).map(|at| u8::from_str_radix(&SHA1_OF_100_ONES[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let digest: Vec<u8> =
+        (0..20).map(|at| u8::from_str_radix(&SHA1_OF_100_ONES[2 * at..2 * at + 2], 16).unwrap()).collect();
     let padded = [[1; 20].as_slice(), &[0; 5]].concat();
     let cases: &[(&[u8], &[u8], bool)] = &[
         (&[1; 20], &[1; 20], false),

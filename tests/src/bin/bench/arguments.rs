@@ -1,0 +1,33 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+/// What a run was asked for.
+#[derive(Debug, Default)]
+pub struct Arguments {
+    /// Figures of an earlier run to compare with.
+    pub base: Option<PathBuf>,
+    /// Whether to tell which functions a right code is spent in; builds a copy of the module with names.
+    pub profile: bool,
+}
+
+impl Arguments {
+    /// Reads the words; the error is a sentence.
+    pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut arguments = Self::default();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--base" => {
+                    let path = PathBuf::from(words.next().ok_or("--base wants a file")?);
+                    if !path.is_file() {
+                        return Err(format!("there is no file {}", path.display()));
+                    }
+                    arguments.base = Some(path);
+                }
+                "--profile" => arguments.profile = true,
+                other => return Err(format!("unknown word {other:?}")),
+            }
+        }
+        Ok(arguments)
+    }
+}
