@@ -3,6 +3,8 @@
 #   make install    puts them where they belong (DESTDIR, PREFIX, PAMDIR); builds nothing
 #   make demo       the whole job, shown on this machine without changing it
 #   make test       every test; ends with "N passed, N failed"
+#   make deb, rpm   packages, in dist/
+#   make test-packages  installs, upgrades and removes them in fresh Debian folders, with real logins
 #   make lint       formatting, clippy, licences, unused dependencies
 
 SHELL = /bin/sh
@@ -18,7 +20,7 @@ COMMAND = target/release/twinlock
 # The date of the build is the date of the sources, so that two builds are the same (reproducible-builds.org).
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
-.PHONY: build install uninstall demo test lint build-packages test-packages-installed clean
+.PHONY: build install uninstall demo test deb rpm test-packages lint build-packages test-packages-installed clean
 
 build: build-packages
 	$(CARGO) build --release --locked -p pam_twinlock
@@ -32,6 +34,8 @@ install:
 	test -e $(DESTDIR)/etc/twinlock/policy.toml || \
 		install -m 0644 packaging/policy.toml $(DESTDIR)/etc/twinlock/policy.toml
 	install -d -m 0700 $(STATEDIR) $(STATEDIR)/ledger $(STATEDIR)/credentials $(STATEDIR)/pending
+	# So that a full btrfs takes a record in its place; other file systems have no such attribute.
+	chattr +C $(STATEDIR)/ledger 2>/dev/null || true
 
 # The policy and the state stay: they are the administrator's.
 uninstall:
@@ -44,6 +48,18 @@ demo: test-packages-installed build
 
 test: test-packages-installed build
 	@CARGO="$(CARGO)" tests/run
+
+deb: build-packages
+	@packaging/install-packages dpkg-dev
+	packaging/deb/build
+
+rpm: build-packages
+	@packaging/install-packages rpm checkpolicy semodule-utils
+	packaging/rpm/build
+
+# REBUILD=1 builds everything a second time, elsewhere, and compares the bytes.
+test-packages: build-packages
+	@tests/packages/run $(if $(REBUILD),--rebuild)
 
 lint: build-packages
 	$(CARGO) fmt --all --check

@@ -20,9 +20,7 @@ pub const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Limits of this process, whatever they were. None is above what a host gives by default, so that in most cases
 /// this raises nothing and needs no capability for it.
-const LIMITS: [(Resource, rlim_t); 8] = [
-    // To the kernel 1 says more than 0: nor may a core go to a program that collects them (fs/coredump.c).
-    (Resource::RLIMIT_CORE, 1),
+const LIMITS: [(Resource, rlim_t); 7] = [
     (Resource::RLIMIT_FSIZE, 1 << 24),
     (Resource::RLIMIT_NOFILE, 256),
     (Resource::RLIMIT_STACK, 1 << 23),
@@ -73,6 +71,8 @@ pub fn take_over() -> Result<Caller, Unfit> {
     // What the terminal, the session or timers of before may still send is not taken. A write into a closed pipe is
     // an error and no signal.
     SigSet::all().thread_set_mask()?;
+    // To the kernel 1 says more than 0: nor may a core go to a program that collects them (fs/coredump.c).
+    setrlimit(Resource::RLIMIT_CORE, 1, 1).or_else(|_| setrlimit(Resource::RLIMIT_CORE, 0, 0))?;
     for (resource, limit) in LIMITS {
         setrlimit(resource, limit, limit)?;
     }

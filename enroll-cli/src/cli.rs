@@ -40,7 +40,19 @@ pub enum Command {
     /// Asks for a code from the phone, or a recovery code, and says whether it is right. It is checked only: it is not
     /// used up, not counted, and lets nobody in. Where standard input is no terminal the code is its first line.
     Verify(Verify),
-    /// Look at the policy that says who needs a code
+    /// Clear what keeps a user from logging in with a right code (root)
+    ///
+    /// Forgets wrong codes, waits, and that codes were disabled after too many. A record from a clock that was ahead
+    /// comes back to now: see first that the clock is right. No used code works again.
+    Unlock(Unlock),
+    /// Take a user's second factor away, so that they can enrol anew (root)
+    ///
+    /// Removes the credential in the home and in the state folder, the ledger's record and an enrolment under way,
+    /// damaged ones too. Until they enrol again, the policy says what happens at a login.
+    Reset(Reset),
+    /// Say of every account whether a code is required, and how it stands (root)
+    Report(Report),
+    /// Look at the policy that says who needs a code, or change it
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Policy {
         /// What to do with it.
@@ -52,6 +64,9 @@ pub enum Command {
 /// `twinlock enroll`.
 #[derive(Debug, Args)]
 pub struct Enroll {
+    /// Whose login, for root: nothing is asked, and what is printed is for handing over
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
     /// Ask nothing: write the credential and print key, URI and recovery codes
     #[arg(long)]
     pub unattended: bool,
@@ -150,6 +165,122 @@ pub enum Policy {
     },
     /// Say what one login needs, and which rule decided
     Explain(Explain),
+    /// Set require_mfa in policy.toml, and leave the rest of it as it is (root)
+    ///
+    /// The result is checked before it takes the old one's place. What would leave no administrator (root, and the
+    /// members of sudo, wheel and admin) a way to log in is refused.
+    Require {
+        /// on: everybody needs a code. off: who has enrolled is asked. report: as off, and the log says what on would do
+        #[arg(value_enum)]
+        value: RequireMfa,
+        /// Even if no administrator could log in any more
+        #[arg(long)]
+        force: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a new policy on trial: it falls back by itself (root)
+    ///
+    /// The new policy stands in for policy.toml until its time is over, the host is booted, or it is ended. Log in with
+    /// a code meanwhile, then make it permanent with `twinlock policy confirm`.
+    Try(Try),
+    /// Make the policy on trial permanent (root)
+    ///
+    /// Wants a code that a login accepted under the trial.
+    Confirm {
+        /// Without such a code
+        #[arg(long)]
+        force: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `twinlock policy try`.
+#[derive(Debug, Args)]
+pub struct Try {
+    /// File with the new text of policy.toml
+    #[arg(value_name = "NEW", required_unless_present = "end", conflicts_with = "end")]
+    pub new: Option<PathBuf>,
+    /// For how long: a number with s, m, h or d, at most 7d
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = time::span, conflicts_with = "end")]
+    pub time: u32,
+    /// In the place of another trial that holds
+    #[arg(long, conflicts_with = "end")]
+    pub replace: bool,
+    /// End the trial now: policy.toml holds again
+    #[arg(long)]
+    pub end: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Values of require_mfa.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RequireMfa {
+    /// Everybody needs a code.
+    On,
+    /// Who has enrolled is asked.
+    Off,
+    /// As off, and the log says what on would do.
+    Report,
+}
+
+/// `twinlock unlock`.
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// Whose
+    pub user: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlock reset`.
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// Whose
+    #[arg(required_unless_present = "orphans", conflicts_with = "orphans")]
+    pub user: Option<String>,
+    /// What is left of UIDs that no source of users knows any more
+    #[arg(long)]
+    pub orphans: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlock report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Form of the report
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// PAM service that the accounts would log in by
+    #[arg(long, value_name = "NAME", default_value = "sshd")]
+    pub service: String,
+    /// Address that they would come from
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<IpAddr>,
+}
+
+/// Forms of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// To read
+    Table,
+    /// One object
+    Json,
+    /// RFC 4180, with a header
+    Csv,
+    /// Numbers without names, for the textfile collector
+    Prometheus,
 }
 
 /// `twinlock policy explain`.

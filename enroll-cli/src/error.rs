@@ -36,6 +36,28 @@ pub enum Error {
     NoSuchUser(String),
     /// Only root may look at others.
     RootOnly,
+    /// Only root may do what administrators do.
+    AdministratorsOnly,
+    /// A policy is on trial until this time (Unix seconds), so nothing else may change it.
+    TrialHolds(i64),
+    /// No policy is on trial; what became of the one that was, if any.
+    NoTrial(Option<String>),
+    /// No login took a code under the trial.
+    NotTried,
+    /// trial.toml is not as `policy try` writes it.
+    NotATrial(PathBuf),
+    /// The kernel does not say which boot this is, so no trial could hold.
+    NoBootId,
+    /// Under the new policy none of these administrators could log in.
+    LocksOut(Vec<String>),
+    /// Somebody else changed the policy's files at the same time.
+    ChangedMeanwhile,
+    /// Something that cannot be undone, without a terminal to ask at and without `--yes`.
+    YesMissing,
+    /// The question was not answered with yes.
+    NotConfirmed,
+    /// Not everything could be removed; the ledger still knows the user, so nobody logs in as them.
+    NotRemoved(Vec<String>),
     /// `enroll` without a terminal.
     NoTerminal,
     /// `--qr svg` or `png` without a file.
@@ -50,6 +72,8 @@ pub enum Error {
         path: PathBuf,
         /// Its authenticators.
         labels: Vec<String>,
+        /// Whose, where it is not the caller's.
+        user: Option<String>,
     },
     /// There is a credential that cannot be used.
     Damaged {
@@ -99,9 +123,52 @@ impl Error {
     /// The exit status.
     pub fn exit(&self) -> Exit {
         match self {
-            Error::OutputMissing | Error::OutputUnused | Error::PictureInJson => Exit::Usage,
-            Error::SetUid | Error::RootOnly | Error::StoreIsRoots => Exit::NotAllowed,
+            Error::OutputMissing | Error::OutputUnused | Error::PictureInJson | Error::YesMissing => {
+                Exit::Usage
+            }
+            Error::SetUid | Error::RootOnly | Error::AdministratorsOnly | Error::StoreIsRoots => {
+                Exit::NotAllowed
+            }
             _ => Exit::Failed,
+        }
+    }
+
+    /// Whether it was refused, rather than tried in vain.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Error::AdministratorsOnly
+                | Error::TrialHolds(_)
+                | Error::NoTrial(_)
+                | Error::NotTried
+                | Error::LocksOut(_)
+                | Error::YesMissing
+                | Error::NotConfirmed
+                | Error::AlreadyEnrolled { .. }
+        )
+    }
+
+    /// A word for the log's `reason=`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Error::AdministratorsOnly | Error::RootOnly => "not_root",
+            Error::TrialHolds(_) => "trial_holds",
+            Error::NoTrial(_) => "no_trial",
+            Error::NotTried => "no_code_under_trial",
+            Error::NotATrial(_) => "trial_unreadable",
+            Error::LocksOut(_) => "locks_out_administrators",
+            Error::ChangedMeanwhile => "changed_meanwhile",
+            Error::YesMissing | Error::NotConfirmed | Error::Cancelled | Error::Interrupted(_) => {
+                "not_confirmed"
+            }
+            Error::NotRemoved(_) => "not_removed",
+            Error::AlreadyEnrolled { .. } => "enrolled_already",
+            Error::Damaged { .. } => "credential_damaged",
+            Error::NoSuchUser(_) => "unknown_user",
+            Error::Clock(_) => "clock",
+            Error::NotShown(_) | Error::Output(_) => "output",
+            Error::NotRegistered(fault) | Error::System(fault) => fault.reason(),
+            _ => "other",
         }
     }
 

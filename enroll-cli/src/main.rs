@@ -2,6 +2,8 @@
 //! does the talking; what is decided, checked or drawn is decided, checked and drawn there.
 #![forbid(unsafe_code)]
 
+mod administrators;
+mod audit;
 mod caller;
 mod cli;
 mod enroll;
@@ -9,10 +11,13 @@ mod error;
 mod in_force;
 mod policy;
 mod present;
+mod report;
+mod reset;
 mod status;
 mod terminal;
 mod texts;
 mod time;
+mod unlock;
 mod verify;
 
 use std::process::ExitCode;
@@ -56,6 +61,9 @@ fn run(command: &Command) -> Result<Exit, Error> {
         Command::Enroll(options) => enroll::run(options, &caller, &paths),
         Command::Status(options) => status::run(options, &caller, &paths),
         Command::Verify(options) => verify::run(options, &caller, &paths),
+        Command::Unlock(options) => unlock::run(options, &caller, &paths),
+        Command::Reset(options) => reset::run(options, &caller, &paths),
+        Command::Report(options) => report::run(options, &caller, &paths),
         Command::Policy { command } => policy::run(command, &caller, &paths),
     }
 }

@@ -1,12 +1,17 @@
-//! `twinlock policy`: what the policy says. Nothing here changes it.
+//! `twinlock policy`: what the policy says, and the two ways to change it that are checked before they count.
 
+mod change;
 mod check;
 mod explain;
+mod require;
 mod show;
+mod trial;
 
 pub use check::Check;
 pub use explain::{Explained, Grace};
+pub use require::Required;
 pub use show::Show;
+pub use trial::Trial;
 
 use serde::Serialize;
 use twinlock_policy::Fault;
@@ -25,6 +30,9 @@ pub fn run(command: &cli::Policy, caller: &Caller, paths: &Paths) -> Result<Exit
         cli::Policy::Check { files, json } => check::run(files, *json, caller, paths),
         cli::Policy::Show { json } => show::run(*json, paths),
         cli::Policy::Explain(options) => explain::run(options, caller, paths),
+        cli::Policy::Require { value, force, json } => require::run(*value, *force, *json, caller, paths),
+        cli::Policy::Try(options) => trial::run(options, caller, paths),
+        cli::Policy::Confirm { force, json } => trial::confirm(*force, *json, caller, paths),
     }
 }
 

@@ -6,6 +6,7 @@ mod signals;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -18,6 +19,8 @@ pub use signals::Held;
 
 /// Bytes of an answer that are kept; more has no shape of a code.
 const LONGEST: usize = 256;
+/// How often progress is shown.
+const PROGRESS: Duration = Duration::from_millis(250);
 /// Bytes of one line that are read at all.
 const BOUND: usize = 64 * 1024;
 
@@ -158,6 +161,41 @@ impl Drop for Silence {
     fn drop(&mut self) {
         // Nothing better can be done with a terminal that has gone.
         let _ = tcsetattr(&self.terminal, SetArg::TCSADRAIN, &self.before);
+    }
+}
+
+/// How far something long has come, on a terminal; elsewhere nothing is shown.
+pub struct Progress {
+    all: usize,
+    done: usize,
+    is_shown: bool,
+    next: Instant,
+}
+
+impl Progress {
+    /// Begins to count. Nothing is shown of what ends at once.
+    pub fn begin(all: usize) -> Progress {
+        Progress { all, done: 0, is_shown: false, next: Instant::now() + PROGRESS }
+    }
+
+    /// One more is done.
+    pub fn step(&mut self) {
+        self.done = self.done.saturating_add(1);
+        // The clock is asked now and then only.
+        if self.done.is_multiple_of(64) && Instant::now() >= self.next && io::stderr().is_terminal() {
+            complain(&format!("\r{}", crate::texts::progress(self.done, self.all)));
+            self.is_shown = true;
+            self.next = Instant::now() + PROGRESS;
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            // The line is free again.
+            complain("\r\u{1b}[K");
+        }
     }
 }
 

@@ -2,20 +2,25 @@
 //! options alone stands with them, in `cli`). Nothing is decided here. What came from a file, a directory or a user is
 //! defused before it goes to a terminal.
 
+mod administration;
 mod enrolment;
 mod errors;
 mod policies;
 mod standing;
 
+pub use administration::{
+    DENIED, cannot_enrol_by, orphans, orphans_question, progress, report, reset, reset_question, unlocked,
+};
 pub use enrolment::{
-    HASHING, VERIFICATION_CODE, Words, code_was_not_right, enroll_introduction, enrolled, key_and_account,
-    key_beside, not_shaped_like_a_code, picture_is_a_secret, registration, scan_the_file, unattended,
-    window_too_small,
+    HASHING, VERIFICATION_CODE, Words, code_was_not_right, enroll_introduction, enrolled, handed_over,
+    key_and_account, key_beside, not_shaped_like_a_code, picture_is_a_secret, registration, scan_the_file,
+    unattended, window_too_small,
 };
 pub use errors::{error, mend_policy_file, policy_is_broken_meanwhile, rejection_word, without_the_ledger};
 pub use policies::{
-    doubt, explanation, findings, group_not_looked_up, mismatch, policy_in_force, policy_is_invalid,
-    policy_is_sound, trial, unknown_group,
+    doubt, explanation, findings, group_not_looked_up, mismatch, nothing_was_changed, policy_in_force,
+    policy_is_invalid, policy_is_sound, required, required_but, trial, trial_but, trial_report,
+    unknown_group,
 };
 pub use standing::{code_is_right, status};
 

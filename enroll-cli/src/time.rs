@@ -1,5 +1,29 @@
 //! Times as an administrator types them. The inverse, times for people to read, is [`twinlock_system::clock`]'s.
 
+/// The longest span, in seconds: that of a trial.
+const LONGEST: u32 = 7 * 86_400;
+
+/// Reads `90s`, `10m`, `2h` or `7d`, from one second to seven days, as seconds.
+///
+/// # Errors
+/// What such a span looks like.
+pub fn span(text: &str) -> Result<u32, String> {
+    let seconds = || {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let unit = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            _ => return None,
+        };
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds: u32 = number.parse::<u32>().ok().filter(|_| digits)?.checked_mul(unit)?;
+        (1..=LONGEST).contains(&seconds).then_some(seconds)
+    };
+    seconds().ok_or_else(|| "write it as 90s, 10m, 2h or 7d; 7d is the longest".to_owned())
+}
+
 /// Reads `2027-01-31`, `2027-01-31T17:00[:30][Z|+01:00]` (a space will do for the T; UTC unless it says otherwise)
 /// or `@SECONDS`, as seconds since the epoch.
 ///
@@ -93,6 +117,17 @@ mod tests {
             ("@-1", -1),
         ] {
             assert_eq!(parse(text), Ok(unix), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_span_is_a_number_and_a_unit_up_to_a_week() {
+        for (text, seconds) in [("1s", 1), ("90s", 90), ("10m", 600), ("2h", 7200), ("7d", 604_800)] {
+            assert_eq!(span(text), Ok(seconds), "{text}");
+        }
+        for text in ["", "s", "10", "0m", "8d", "+5m", "-5m", "1h30m", "1.5h", "10 m", "99999999999d", "5µ"]
+        {
+            assert!(span(text).is_err(), "{text}");
         }
     }
 

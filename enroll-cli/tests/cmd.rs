@@ -54,7 +54,11 @@ struct Case {
     /// Whether /var/lib/twinlock is there.
     #[serde(default = "yes")]
     state: bool,
-    /// Files to begin with: those below `~/` are the user's (0600), all others root's (0644).
+    /// Groups to begin with, and their members.
+    #[serde(default)]
+    groups: BTreeMap<String, Vec<String>>,
+    /// Files to begin with: those below `~/` are the user's (0600), those below `/home/maria/` are hers (0600), all
+    /// others root's (0644).
     #[serde(default)]
     files: BTreeMap<String, String>,
     /// Other modes of files, or of folders on the way.
@@ -68,9 +72,15 @@ struct Case {
     /// Modes of what must be there afterwards.
     #[serde(default)]
     after: BTreeMap<String, String>,
-    /// What must not.
+    /// Texts of files afterwards.
+    #[serde(default)]
+    contents: BTreeMap<String, String>,
+    /// What must not be there afterwards.
     #[serde(default)]
     absent: Vec<String>,
+    /// Lines that the command itself must have logged to authpriv, in this order, and no others.
+    #[serde(default)]
+    log: Option<Vec<String>>,
 }
 
 /// A command run before.
@@ -138,11 +148,17 @@ fn run(path: &Path) {
         match path.strip_prefix("~/") {
             Some(below) if case.user == "maria" => drop(maria.write(below, text, 0o600)),
             Some(below) => host.write(Path::new("/root").join(below), &text, 0o600),
-            None => host.write(path, &text, 0o644),
+            None => match path.strip_prefix("/home/maria/") {
+                Some(below) => drop(maria.write(below, text, 0o600)),
+                None => host.write(path, &text, 0o644),
+            },
         }
     }
     for (path, mode) in &case.modes {
         std::fs::set_permissions(whole(path, &case), Permissions::from_mode(octal(mode))).unwrap();
+    }
+    for (name, members) in &case.groups {
+        host.add_group(name, &members.iter().map(String::as_str).collect::<Vec<_>>());
     }
     let mut earlier = String::new();
     for step in &case.before {
@@ -150,6 +166,8 @@ fn run(path: &Path) {
         earlier = process::run(command.args(&step.args)).ok().stdout;
     }
 
+    host.journal().catch_up();
+    host.journal().clear();
     oathtool::with_time_left(10);
     let input = filled(&case.input, &earlier);
     host.write("/tmp/input", &input, 0o644);
@@ -165,6 +183,19 @@ fn run(path: &Path) {
         let metadata =
             std::fs::symlink_metadata(whole(path, &case)).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(metadata.permissions().mode() & 0o7777, octal(mode), "mode of {path}");
+    }
+    for (path, expected) in &case.contents {
+        let text =
+            std::fs::read_to_string(whole(path, &case)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(matches(expected, &text), "{path} is not\n{expected}---\n{text}");
+    }
+    if let Some(expected) = &case.log {
+        host.journal().catch_up();
+        let lines = host.journal().lines();
+        let lines: Vec<_> =
+            lines.iter().filter(|line| line.tag == "twinlock").map(|line| line.message.as_str()).collect();
+        let text = lines.join("\n");
+        assert!(matches(&expected.join("\n"), &text), "the log is not\n{}\n---\n{text}", expected.join("\n"));
     }
     for path in &case.absent {
         assert!(std::fs::symlink_metadata(whole(path, &case)).is_err(), "{path} is there");

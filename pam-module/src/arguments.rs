@@ -8,6 +8,12 @@ pub struct Arguments {
     pub account_phase: bool,
     /// This stack has no password line: whoever is not asked for a code must have shown a public key.
     pub after_publickey: bool,
+    /// Take what an earlier module was given, and nothing else.
+    pub use_first_pass: bool,
+    /// Take what an earlier module was given, and ask if it is not right.
+    pub try_first_pass: bool,
+    /// The code stands at the end of the password, in one answer; the next module gets the rest.
+    pub forward_pass: bool,
 }
 
 impl Arguments {
@@ -21,6 +27,9 @@ impl Arguments {
             match word {
                 "account_phase" => arguments.account_phase = true,
                 "after_publickey" => arguments.after_publickey = true,
+                "use_first_pass" => arguments.use_first_pass = true,
+                "try_first_pass" => arguments.try_first_pass = true,
+                "forward_pass" => arguments.forward_pass = true,
                 unknown => return Err(unknown),
             }
         }

@@ -6,21 +6,19 @@
 use twinlock_policy::{Policy, Requirement, Unenrolled};
 use twinlock_system::logfmt::Line;
 use twinlock_system::verification::{Judged, Place, check};
-use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, identity};
+use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, User, identity};
 use twinlock_verifier::verdict::Accepted;
 use twinlock_verifier::{By, Credential, Rejection, Typed, Verdict};
 
+use crate::answers::{Answers, Next};
 use crate::arguments::Arguments;
 use crate::audit::{self, Named, ToLog, event};
-use crate::host::{Answer, Echo, Host, Level};
+use crate::host::{Host, Level};
+use crate::locker;
 use crate::login::{Login, read_policy, rule};
 use crate::marker::{Marker, Passed};
 use crate::outcome::Outcome;
 use crate::texts;
-
-/// What sshd answers in the place of a user who may not log in: repeated to the length of what was typed
-/// (OpenSSH, auth-pam.c, fake_password).
-const SSHD_JUNK: &[u8] = b"\x08\n\r\x7fINCORRECT";
 
 /// The flow of `pam_sm_authenticate`.
 pub fn authenticate(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
@@ -36,16 +34,15 @@ pub fn authenticate(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outco
         Ok(arguments) => arguments,
         Err(word) => return unknown_argument(host, &login, word),
     };
-    if identity::effective_uid() != 0 {
-        let trouble = Trouble::Fault(Fault::Identity("this process is not root's"));
-        return unavailable(host, &login, Named::Unknown, &trouble, None);
-    }
     let mut in_force = read_policy(host, paths);
+    if identity::effective_uid() != 0 {
+        return without_root(host, &login, &in_force.policy, arguments);
+    }
     let ruling = rule(paths, &mut in_force, &login);
     let policy = &in_force.policy;
     let ruling = match ruling {
         Ok(Some(ruling)) => ruling,
-        Ok(None) => return unknown_user(host, &login, policy),
+        Ok(None) => return unknown_user(host, &login, policy, arguments),
         Err(fault) => return unavailable(host, &login, Named::Unknown, &Trouble::Fault(fault), Some(policy)),
     };
     let outcome = Attempt { host, paths, policy, login: &login, ruling: &ruling, arguments }.run();
@@ -147,17 +144,18 @@ impl Attempt<'_> {
     /// Asks for codes, up to the policy's number of them.
     fn ask(&mut self, credential: &Credential) -> Outcome {
         let mut clock_is_wrong = false;
-        for _ in 0..self.policy.attempts() {
-            let Ok(Some(answer)) = self.host.ask(Echo::Off, texts::CODE) else {
-                self.line("code_rejected").plain("reason", "no_answer").send(self.host, Level::Notice);
-                return Outcome::Refused;
+        let digits = credential.authenticators.first().map_or(6, |one| usize::from(one.digits));
+        let mut answers = Answers::new(self.arguments, digits, self.policy.attempts());
+        loop {
+            let typed = match answers.next(self.host) {
+                Next::Typed(typed) => typed,
+                Next::End(reason) => {
+                    self.line("code_rejected").plain("reason", reason).send(self.host, Level::Notice);
+                    return Outcome::Refused;
+                }
+                Next::Spent if clock_is_wrong => return Outcome::Unavailable,
+                Next::Spent => return Outcome::Refused,
             };
-            if let Some(reason) = not_an_answer(self.host, &answer) {
-                self.line("code_rejected").plain("reason", reason).send(self.host, Level::Notice);
-                return Outcome::Refused;
-            }
-            let typed = Typed::from_bytes(answer.as_bytes());
-            drop(answer);
             let judged = match self.check(credential, &typed) {
                 Ok(judged) => judged,
                 Err(fault) => return self.unavailable(&Trouble::Fault(fault)),
@@ -173,7 +171,6 @@ impl Attempt<'_> {
                 }
             }
         }
-        if clock_is_wrong { Outcome::Unavailable } else { Outcome::Refused }
     }
 
     fn check(&self, credential: &Credential, typed: &Typed) -> Result<Judged, Fault> {
@@ -210,19 +207,13 @@ impl Attempt<'_> {
 
     /// The code was not right; None when another may be typed.
     fn reject(&mut self, rejection: Rejection) -> Option<Outcome> {
-        let (reason, end) = match rejection {
-            Rejection::Empty => ("empty", None),
-            Rejection::Unshaped => ("unshaped", None),
-            Rejection::Replayed => ("replayed", None),
-            Rejection::Wrong => ("wrong", None),
-            Rejection::WrongRecovery => ("wrong_recovery_code", None),
-            Rejection::Clock => ("clock", None),
-            Rejection::Throttled { .. } => ("throttled", Some(Outcome::Refused)),
-            Rejection::Disabled => ("disabled", None),
-            Rejection::Unregistered => ("credential_unregistered", Some(Outcome::Unavailable)),
+        let end = match rejection {
+            Rejection::Throttled { .. } => Some(Outcome::Refused),
+            Rejection::Unregistered => Some(Outcome::Unavailable),
+            _ => None,
         };
         let mut line = self.line("code_rejected");
-        line.plain("reason", reason);
+        line.plain("reason", rejection.word());
         match rejection {
             Rejection::Throttled { wait } => {
                 line.plain("wait", &wait.to_string());
@@ -265,26 +256,11 @@ impl Attempt<'_> {
     }
 }
 
-/// Why an answer ends the hook at once: it is the password, or sshd's junk. None of it is an attempt.
-fn not_an_answer(host: &dyn Host, answer: &Answer) -> Option<&'static str> {
-    let bytes = answer.as_bytes();
-    if bytes.is_empty() {
-        return None;
-    }
-    if bytes.iter().zip(SSHD_JUNK.iter().cycle()).all(|(typed, junk)| typed == junk) {
-        return Some("barred_by_sshd");
-    }
-    host.is_password(bytes).then_some("password")
-}
-
 /// Asks like for any other user, and refuses whatever comes.
-fn unknown_user(host: &mut dyn Host, login: &Login, policy: &Policy) -> Outcome {
-    for _ in 0..policy.attempts() {
-        let Ok(Some(answer)) = host.ask(Echo::Off, texts::CODE) else { break };
-        if not_an_answer(host, &answer).is_some() {
-            break;
-        }
-        let rejection = match Typed::from_bytes(answer.as_bytes()) {
+fn unknown_user(host: &mut dyn Host, login: &Login, policy: &Policy, arguments: Arguments) -> Outcome {
+    let mut answers = Answers::new(arguments, 6, policy.attempts());
+    while let Next::Typed(typed) = answers.next(host) {
+        let rejection = match typed {
             Typed::Empty => Rejection::Empty,
             Typed::Unshaped => Rejection::Unshaped,
             Typed::Code(_) => Rejection::Wrong,
@@ -295,6 +271,15 @@ fn unknown_user(host: &mut dyn Host, login: &Login, policy: &Policy) -> Outcome 
     event("code_rejected", login, Named::Unknown).plain("reason", "unknown_user").send(host, Level::Notice);
     audit::authentication_failure(host, login, Named::Unknown);
     Outcome::UnknownUser
+}
+
+/// A host that is not root's: a screen locker.
+fn without_root(host: &mut dyn Host, login: &Login, policy: &Policy, arguments: Arguments) -> Outcome {
+    match User::by_name(&login.name) {
+        Ok(Some(user)) => locker::authenticate(host, login, policy, &user, arguments),
+        Ok(None) => unknown_user(host, login, policy, arguments),
+        Err(fault) => unavailable(host, login, Named::Unknown, &Trouble::Fault(fault), Some(policy)),
+    }
 }
 
 /// Something that must work does not: says what in the log, and that much to the person.

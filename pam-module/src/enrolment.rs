@@ -76,7 +76,10 @@ impl Enrolment<'_> {
         self.line("enrollment_started")
             .plain("again", if again { "yes" } else { "no" })
             .send(self.host, Level::Info);
-        let Some(step) = self.confirm(&shown, again) else { return self.given_up() };
+        let step = match self.confirm(&shown, again) {
+            Ok(step) => step,
+            Err(why) => return self.given_up(why),
+        };
         let (codes, outcome) = match self.finish(&shown, step) {
             Ok(finished) => finished,
             Err(fault) => return self.unavailable(fault),
@@ -135,8 +138,8 @@ impl Enrolment<'_> {
         Ok((new, false))
     }
 
-    /// Shows the key until a right code comes back; its step, or None when the conversation ends.
-    fn confirm(&mut self, shown: &Pending, again: bool) -> Option<u64> {
+    /// Shows the key until a right code comes back; its step.
+    fn confirm(&mut self, shown: &Pending, again: bool) -> Result<u64, GivenUp> {
         let host_name = host_name();
         let issuer = self.policy.issuer().unwrap_or(&host_name);
         let account = format!("{}@{host_name}", self.ruling.user.name);
@@ -152,8 +155,10 @@ impl Enrolment<'_> {
         let authenticator = authenticator(shown, self.ruling.now);
         // A newline first: some clients begin a prompt with words of their own.
         let mut text = Zeroizing::new(format!("\n{}", *show(Picture::HalfBlocks(Polarity::Dark))));
+        let mut failed = GivenUp::NoConversation;
         for _ in 0..ANSWERS {
-            let answer = self.host.ask(Echo::On, &text).ok()??;
+            let Ok(Some(answer)) = self.host.ask(Echo::On, &text) else { return Err(failed) };
+            failed = GivenUp::NoRightCode;
             if std::str::from_utf8(answer.as_bytes()).is_ok_and(prompt::wants_ascii_picture) {
                 text = Zeroizing::new(format!("\n{}", *show(Picture::Ascii(Polarity::Dark))));
                 continue;
@@ -161,12 +166,12 @@ impl Enrolment<'_> {
             if let Typed::Code(code) = Typed::from_bytes(answer.as_bytes())
                 && let Match::Fresh { step, .. } = steps::find(&authenticator, &code, clock::now(), 0, 0)
             {
-                return Some(step);
+                return Ok(step);
             }
             self.line("enrollment_code_rejected").plain("reason", "wrong").send(self.host, Level::Info);
             text = Zeroizing::new(prompt::code_was_not_right(&shown.parameters, self.policy.help()));
         }
-        None
+        Err(GivenUp::NoRightCode)
     }
 
     /// Writes the credential and registers it, durably, unless somebody else was faster.
@@ -232,9 +237,13 @@ impl Enrolment<'_> {
         Outcome::Unavailable
     }
 
-    fn given_up(&mut self) -> Outcome {
-        self.line("account_refused").plain("reason", "not_enrolled").send(self.host, Level::Notice);
-        self.host.refuse(&texts::not_enrolled(self.policy.help()));
+    fn given_up(&mut self, why: GivenUp) -> Outcome {
+        let (reason, text) = match why {
+            GivenUp::NoConversation => ("no_conversation", prompt::set_up_elsewhere(self.policy.help())),
+            GivenUp::NoRightCode => ("not_enrolled", texts::not_enrolled(self.policy.help())),
+        };
+        self.line("account_refused").plain("reason", reason).send(self.host, Level::Notice);
+        self.host.refuse(&text);
         Outcome::Denied
     }
 
@@ -248,6 +257,16 @@ impl Enrolment<'_> {
         line.decision(&self.ruling.decision, self.policy);
         line
     }
+}
+
+/// Why somebody did not enrol.
+#[derive(Clone, Copy)]
+enum GivenUp {
+    /// The key could not even be shown: this way to log in cannot ask anything in its account phase, or the connection
+    /// was cut.
+    NoConversation,
+    /// The right code did not come.
+    NoRightCode,
 }
 
 /// The authenticator that the shown key makes.

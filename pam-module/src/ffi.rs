@@ -7,4 +7,4 @@ mod allocator;
 mod libpam;
 
 pub use allocator::WipingAllocator;
-pub use libpam::{memory_is_there, read_marker, syslog, variable, write_variable};
+pub use libpam::{memory_is_there, read_marker, set_password, syslog, variable, write_variable};

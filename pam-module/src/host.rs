@@ -62,6 +62,10 @@ pub trait Host {
     fn ruser(&self) -> String;
     /// Whether the answer is the password that a module before us was given (PAM_AUTHTOK).
     fn is_password(&self, answer: &[u8]) -> bool;
+    /// The password that a module before us was given (PAM_AUTHTOK).
+    fn password(&self) -> Option<Answer>;
+    /// Gives the modules behind us a password (PAM_AUTHTOK).
+    fn set_password(&mut self, password: &[u8]) -> Result<(), HostFault>;
     /// Asks, and waits for the answer. `None` is an application that answered with nothing.
     fn ask(&mut self, echo: Echo, text: &str) -> Result<Option<Answer>, HostFault>;
     /// Shows a line that needs no answer, unless the application wants silence.
@@ -130,6 +134,14 @@ impl Host for PamHost<'_> {
     fn is_password(&self, answer: &[u8]) -> bool {
         faults::point("password item");
         matches!(self.handle.get_item::<AuthTok<'_>>(), Ok(Some(password)) if password.as_bytes() == answer)
+    }
+
+    fn password(&self) -> Option<Answer> {
+        self.handle.get_item::<AuthTok<'_>>().ok().flatten().map(|password| password.to_owned_secret())
+    }
+
+    fn set_password(&mut self, password: &[u8]) -> Result<(), HostFault> {
+        ffi::set_password(self.handle, password).then_some(()).ok_or(HostFault)
     }
 
     fn ask(&mut self, echo: Echo, text: &str) -> Result<Option<Answer>, HostFault> {

@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod account;
+mod answers;
 mod arguments;
 mod audit;
 mod auth;
@@ -13,6 +14,7 @@ mod enrolment;
 mod ffi;
 mod hooks;
 mod host;
+mod locker;
 mod login;
 mod marker;
 mod outcome;

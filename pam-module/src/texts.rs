@@ -7,6 +7,9 @@ use twinlock_verifier::{By, Rejection};
 
 /// The prompt. Scripts written for google-authenticator expect exactly this.
 pub const CODE: &str = "Verification code: ";
+/// The prompt for clients that ask once (`forward_pass`), as google-authenticator words it. The one text with that
+/// word in it: the password is what is asked for.
+pub const ONE_ANSWER: &str = "Password & verification code: ";
 
 /// Why an answer did not let anybody in.
 pub fn rejection(rejection: Rejection, help: Option<&str>) -> String {
@@ -97,7 +100,9 @@ pub fn reminder(until: i64) -> String {
 pub fn reminder_elsewhere(until: i64, help: Option<&str>) -> String {
     let until = clock::readable(until);
     with_help(
-        format!("From {until} on this login needs a code from a phone app. Set it up before: run 'twinlock enroll'."),
+        format!(
+            "From {until} on this login needs a code from a phone app. Set it up before: run 'twinlock enroll'."
+        ),
         help,
     )
 }

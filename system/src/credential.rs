@@ -174,23 +174,86 @@ fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {
     Ok(path)
 }
 
+/// The UIDs that have a credential in the state folder.
+///
+/// # Errors
+/// A [`Fault`] when they cannot be listed.
+pub fn system_uids(paths: &Paths) -> Result<Vec<u32>, Fault> {
+    let path = paths.state.join("credentials");
+    match file::open_folder(&path) {
+        Err(Errno::ENOENT) => return Ok(Vec::new()),
+        opened => {
+            let folder = opened.map_err(Fault::io("open", &path))?;
+            file::check_folder(&path, &folder, 0, NOT_PRIVATE)?;
+        }
+    }
+    file::uids(&path, ".toml")
+}
+
+/// Removes whatever stands in the place of a UID's credential in the state folder; false when nothing did.
+///
+/// # Errors
+/// A [`Fault`] when it is there and cannot be removed.
+pub fn clear_system(paths: &Paths, uid: u32) -> Result<bool, Fault> {
+    let path = system_path(paths, uid);
+    was_there(nix::unistd::unlink(&path), &path)
+}
+
+/// Removes whatever stands in the place of the credential in a user's home, a link or another kind of file too, as the
+/// user; false when nothing did. What a link leads to stays.
+///
+/// # Errors
+/// A [`Fault`] when it is there and cannot be removed, or nobody can tell.
+pub fn clear_home(user: &User) -> Result<bool, Fault> {
+    as_owner(user, || {
+        if !user.home.is_absolute() {
+            return Ok(false);
+        }
+        let home = match file::open_folder(&user.home) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(false),
+            opened => opened.map_err(Fault::io("open", &user.home))?,
+        };
+        // Nothing is read, so owner and mode of the folder do not matter.
+        match file::open_subfolder(&home, FOLDER) {
+            Err(Errno::ENOENT) => Ok(false),
+            Err(Errno::ENOTDIR | Errno::ELOOP) => {
+                let removed = unlinkat(&home, FOLDER, UnlinkatFlags::NoRemoveDir);
+                was_there(removed, &user.home.join(FOLDER))
+            }
+            opened => {
+                let path = home_path(user);
+                let folder = opened.map_err(Fault::io("open", &user.home.join(FOLDER)))?;
+                let removed = match unlinkat(&folder, NAME, UnlinkatFlags::NoRemoveDir) {
+                    Err(Errno::EISDIR) => unlinkat(&folder, NAME, UnlinkatFlags::RemoveDir),
+                    removed => removed,
+                };
+                was_there(removed, &path)
+            }
+        }
+    })
+}
+
+fn was_there(removed: nix::Result<()>, path: &Path) -> Result<bool, Fault> {
+    match removed {
+        Ok(()) => Ok(true),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(Fault::io("remove", path)(errno)),
+    }
+}
+
 /// Removes a user's credential from one place. Absent is fine.
 ///
 /// # Errors
 /// A [`Fault`] when it is there and cannot be removed.
 pub fn remove(paths: &Paths, user: &User, place: Place) -> Result<(), Fault> {
-    let gone = |removed: nix::Result<()>, path: &Path| match removed {
-        Ok(()) | Err(Errno::ENOENT) => Ok(()),
-        Err(errno) => Err(Fault::io("remove", path)(errno)),
-    };
     match place {
         Place::Home => as_owner(user, || match open_home_folder(user)? {
-            Some(folder) => gone(unlinkat(&folder, NAME, UnlinkatFlags::NoRemoveDir), &home_path(user)),
+            Some(folder) => {
+                let removed = unlinkat(&folder, NAME, UnlinkatFlags::NoRemoveDir);
+                was_there(removed, &home_path(user)).map(drop)
+            }
             None => Ok(()),
         }),
-        Place::System => {
-            let path = system_path(paths, user.uid);
-            gone(nix::unistd::unlink(&path), &path)
-        }
+        Place::System => clear_system(paths, user.uid).map(drop),
     }
 }

@@ -55,6 +55,8 @@ pub enum Fault {
     },
     /// A file may not grow to the size that a record needs (`ulimit -f`).
     FileSizeLimit,
+    /// The check helper did not answer as it must.
+    Helper(&'static str),
     /// The kernel gave no random bytes.
     Random,
 }
@@ -81,6 +83,7 @@ impl Fault {
             Self::Record { .. } => "ledger_damaged",
             Self::OtherUser { .. } => "uid_reused",
             Self::FileSizeLimit => "file_size_limit",
+            Self::Helper(_) => "helper",
             Self::Random => "random",
         }
     }
@@ -103,6 +106,7 @@ impl fmt::Display for Fault {
                 write!(f, "{}: belongs to another user name; `twinlock reset` starts it anew", path.display())
             }
             Self::FileSizeLimit => f.write_str("the file size limit is too small to record anything"),
+            Self::Helper(what) => write!(f, "the check helper: {what}; reinstall the package"),
             Self::Random => f.write_str("the kernel gives no random bytes"),
         }
     }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat2};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+use nix::unistd::{Gid, UnlinkatFlags, fchown, fsync, unlinkat};
 use zeroize::Zeroizing;
 
 use crate::Fault;
@@ -110,20 +110,45 @@ pub(crate) fn allowed_to_write(bytes: usize) -> Result<(), Fault> {
     }
 }
 
-/// Replaces the file `name`, whole or not at all: a new file beside it, with its final mode from the first
-/// moment, is made durable and renamed over it.
+/// What a written file is like, besides belonging to who writes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Looks {
+    /// Its permissions.
+    pub mode: Mode,
+    /// Its group; None for that of who writes it.
+    pub group: Option<Gid>,
+}
+
+impl Looks {
+    /// Its owner's alone.
+    pub const PRIVATE: Self = Self { mode: Mode::S_IRUSR.union(Mode::S_IWUSR), group: None };
+}
+
+/// Replaces the file `name` by a private one, whole or not at all.
 pub(crate) fn replace(folder: &OwnedFd, name: &str, path: &Path, text: &[u8]) -> Result<(), Fault> {
+    replace_as(folder, name, path, text, Looks::PRIVATE)
+}
+
+/// Replaces the file `name`, whole or not at all: a new file beside it, never more open than its final mode, is made
+/// durable and renamed over it.
+pub(crate) fn replace_as(
+    folder: &OwnedFd,
+    name: &str,
+    path: &Path,
+    text: &[u8],
+    looks: Looks,
+) -> Result<(), Fault> {
     allowed_to_write(text.len())?;
     let new = format!("{name}.new");
     match unlinkat(folder, new.as_str(), UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => {}
         Err(errno) => return Err(Fault::io("clear the way for", path)(errno)),
     }
-    let private = Mode::S_IRUSR | Mode::S_IWUSR;
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
-    let opened = open_file(folder, &new, flags, private).map_err(Fault::io("create", path))?;
+    let opened = open_file(folder, &new, flags, Looks::PRIVATE.mode).map_err(Fault::io("create", path))?;
+    let grouped = looks.group.map_or(Ok(()), |group| fchown(&opened, None, Some(group)));
     // The host's umask may have taken bits away; it is not ours to change.
-    let written = fchmod(&opened, private).and_then(|()| {
+    let written = grouped.and_then(|()| fchmod(&opened, looks.mode)).and_then(|()| {
         let mut out = File::from(opened);
         out.write_all(text).and_then(|()| out.sync_all()).map_err(|error| errno(&error))?;
         renameat2(folder, new.as_str(), folder, name, RenameFlags::empty())
@@ -136,6 +161,22 @@ pub(crate) fn replace(folder: &OwnedFd, name: &str, path: &Path, text: &[u8]) ->
     // system makes it.
     let _ = sync_folder(folder);
     Ok(())
+}
+
+/// The UIDs that files of a folder are named after, with `end` behind the number. Listed by path: to be asked of folders
+/// only that nobody but root can change.
+pub(crate) fn uids(path: &Path, end: &str) -> Result<Vec<u32>, Fault> {
+    let fault = |error: std::io::Error| Fault::io("list", path)(errno(&error));
+    let mut uids = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(fault)? {
+        let name = entry.map_err(fault)?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(end));
+        let uid = number.and_then(|number| number.parse::<u32>().ok());
+        // Not `+5` or `007`, which no program of ours writes.
+        uids.extend(uid.filter(|uid| Some(uid.to_string().as_str()) == number));
+    }
+    uids.sort_unstable();
+    Ok(uids)
 }
 
 /// Makes the names in a folder durable.

@@ -61,9 +61,30 @@ impl Ledger {
     pub fn read(&self, user: &User) -> Result<Option<Record>, Fault> {
         let path = self.path(user);
         let folder = self.open_folder()?;
-        let Some(opened) = open_record(&folder, user, &path, OFlag::O_RDONLY)? else { return Ok(None) };
+        let Some(opened) = open_record(&folder, user.uid, &path, OFlag::O_RDONLY)? else { return Ok(None) };
         faults::point("ledger reading");
         decode(opened, &path, user).map(|(slots, _)| Some(slots.record))
+    }
+
+    /// The UIDs that have a record.
+    ///
+    /// # Errors
+    /// A [`Fault`] when they cannot be listed.
+    pub fn uids(&self) -> Result<Vec<u32>, Fault> {
+        self.open_folder()?;
+        file::uids(&self.folder, "")
+    }
+
+    /// The record of a UID, whoever's it was when it was made; None when there never was one. For looking at it only:
+    /// whether it is still its user's, nobody has asked.
+    ///
+    /// # Errors
+    /// A [`Fault`] for anything but a whole record, or none.
+    pub fn look_at(&self, uid: u32) -> Result<Option<Record>, Fault> {
+        let path = self.folder.join(uid.to_string());
+        let folder = self.open_folder()?;
+        let Some(opened) = open_record(&folder, uid, &path, OFlag::O_RDONLY)? else { return Ok(None) };
+        decode_any(opened, &path).map(|(slots, _)| Some(slots.record))
     }
 
     /// Changes a user's record under its lock, and makes the change durable. The record is made first if
@@ -109,12 +130,23 @@ impl Ledger {
     /// # Errors
     /// A [`Fault`] when it is there and cannot be removed.
     pub fn remove(&self, user: &User) -> Result<(), Fault> {
-        let path = self.path(user);
+        self.clear(user.uid).map(drop)
+    }
+
+    /// Removes the record of a UID, whosever it is and whatever is wrong with it; false when there was none.
+    ///
+    /// # Errors
+    /// A [`Fault`] when it is there and cannot be removed.
+    pub fn clear(&self, uid: u32) -> Result<bool, Fault> {
+        let path = self.folder.join(uid.to_string());
         let folder = self.open_folder()?;
-        match unlinkat(&folder, name(user).as_str(), UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => file::sync_folder(&folder).map_err(Fault::io("sync", &path)),
-            Err(errno) => Err(Fault::io("remove", &path)(errno)),
-        }
+        let was_there = match unlinkat(&folder, uid.to_string().as_str(), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) => true,
+            Err(Errno::ENOENT) => false,
+            Err(errno) => return Err(Fault::io("remove", &path)(errno)),
+        };
+        file::sync_folder(&folder).map_err(Fault::io("sync", &path))?;
+        Ok(was_there)
     }
 
     fn path(&self, user: &User) -> PathBuf {
@@ -133,7 +165,7 @@ impl Ledger {
     fn locked(&self, folder: &OwnedFd, user: &User, path: &Path) -> Result<OwnedFd, Fault> {
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
-            match open_record(folder, user, path, OFlag::O_RDWR)? {
+            match open_record(folder, user.uid, path, OFlag::O_RDWR)? {
                 None => create(folder, user, path, deadline)?,
                 Some(opened) => {
                     lock(&opened, path, deadline)?;
@@ -158,8 +190,8 @@ fn expected() -> Expected {
     Expected { uid: 0, forbidden: NOT_PRIVATE, most: usize::MAX }
 }
 
-fn open_record(folder: &OwnedFd, user: &User, path: &Path, access: OFlag) -> Result<Option<OwnedFd>, Fault> {
-    match file::open_file(folder, &name(user), access, Mode::empty()) {
+fn open_record(folder: &OwnedFd, uid: u32, path: &Path, access: OFlag) -> Result<Option<OwnedFd>, Fault> {
+    match file::open_file(folder, &uid.to_string(), access, Mode::empty()) {
         Ok(opened) if is_removed(&opened, path)? => Ok(None),
         Ok(opened) => {
             file::check_file(path, &opened, &expected())?;
@@ -171,8 +203,16 @@ fn open_record(folder: &OwnedFd, user: &User, path: &Path, access: OFlag) -> Res
     }
 }
 
-/// Reads the record and gives the file back.
+/// Reads the user's own record and gives the file back.
 fn decode(opened: OwnedFd, path: &Path, user: &User) -> Result<(Slots, File), Fault> {
+    let (slots, file) = decode_any(opened, path)?;
+    if slots.record.user != user.name {
+        return Err(Fault::OtherUser { path: path.to_owned() });
+    }
+    Ok((slots, file))
+}
+
+fn decode_any(opened: OwnedFd, path: &Path) -> Result<(Slots, File), Fault> {
     let file = File::from(opened);
     // One byte more than a record has, to notice a file that is too long.
     let mut bytes = [0; FILE_BYTES + 1];
@@ -187,9 +227,6 @@ fn decode(opened: OwnedFd, path: &Path, user: &User) -> Result<(Slots, File), Fa
     }
     let slots = Slots::decode(bytes.get(..filled).unwrap_or_default())
         .map_err(|fault| Fault::Record { path: path.to_owned(), fault })?;
-    if slots.record.user != user.name {
-        return Err(Fault::OtherUser { path: path.to_owned() });
-    }
     Ok((slots, file))
 }
 

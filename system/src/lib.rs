@@ -4,6 +4,8 @@
 //! Nothing in a home is opened as root, nothing that a user controls is followed, and a trouble is never
 //! taken for an absence. Paths come in as parameters; the constants of the build are [`Paths::default`].
 
+pub mod accounts;
+pub mod check_helper;
 pub mod clock;
 pub mod credential;
 mod fault;
@@ -14,6 +16,7 @@ pub mod ledger;
 pub mod logfmt;
 pub mod paths;
 pub mod pending;
+pub mod policy_change;
 pub mod policy_files;
 pub mod ruling;
 pub mod standing;

@@ -7,6 +7,8 @@ use twinlock_policy::{Decision, Policy, Requirement};
 
 /// Longest value in a line, in characters.
 const LONGEST: usize = 256;
+/// Longest reason of the policy's, in characters: it tells of every rule that was in doubt.
+const LONGEST_REASON: usize = 1024;
 
 /// One line in the making.
 #[derive(Clone, Debug)]
@@ -39,7 +41,7 @@ impl Line {
 
     /// Adds a value in quotes.
     pub fn quoted(&mut self, key: &str, value: &str) -> &mut Self {
-        let _ = write!(self.text, " {key}=\"{}\"", escaped(value));
+        let _ = write!(self.text, " {key}=\"{}\"", escaped(value, LONGEST));
         self
     }
 
@@ -50,7 +52,7 @@ impl Line {
         if let Some(would_be) = &decision.reported {
             said.plain("would_be", word(would_be.requirement));
         }
-        said.quoted("rule", &decision.reason.to_string());
+        let _ = write!(said.text, " rule=\"{}\"", escaped(&decision.reason.to_string(), LONGEST_REASON));
         said.plain("policy", &format!("sha256:{}", policy.hash_hex().get(..12).unwrap_or_default()));
         self.decision = said.text;
         self
@@ -73,9 +75,9 @@ fn word(requirement: Requirement) -> &'static str {
 }
 
 /// A value that cannot end its quotes or its line, or change what a terminal shows.
-fn escaped(value: &str) -> String {
+fn escaped(value: &str, longest: usize) -> String {
     let mut out = String::with_capacity(value.len());
-    for letter in value.chars().take(LONGEST) {
+    for letter in value.chars().take(longest) {
         match letter {
             '"' | '\\' => {
                 out.push('\\');
@@ -87,7 +89,7 @@ fn escaped(value: &str) -> String {
             letter => out.push(letter),
         }
     }
-    if value.chars().nth(LONGEST).is_some() {
+    if value.chars().nth(longest).is_some() {
         out.push_str("...");
     }
     out
@@ -124,10 +126,10 @@ mod tests {
             ("Jörg", "Jörg"),
         ];
         for (value, expected) in cases {
-            assert_eq!(escaped(value), expected);
+            assert_eq!(escaped(value, LONGEST), expected);
         }
         let long = "x".repeat(300);
-        assert_eq!(escaped(&long), format!("{}...", "x".repeat(LONGEST)));
+        assert_eq!(escaped(&long, LONGEST), format!("{}...", "x".repeat(LONGEST)));
     }
 
     #[test]

@@ -55,9 +55,27 @@ pub fn write(paths: &Paths, uid: u32, text: &[u8]) -> Result<(), Fault> {
 /// # Errors
 /// A [`Fault`] when it is there and cannot be removed.
 pub fn remove(paths: &Paths, uid: u32) -> Result<(), Fault> {
+    clear(paths, uid).map(drop)
+}
+
+/// Forgets a user's pending enrolment; false when there was none.
+///
+/// # Errors
+/// A [`Fault`] when it is there and cannot be removed.
+pub fn clear(paths: &Paths, uid: u32) -> Result<bool, Fault> {
     let (folder, path) = place(paths)?;
     match unlinkat(&folder, uid.to_string().as_str(), UnlinkatFlags::NoRemoveDir) {
-        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(Errno::ENOENT) => Ok(false),
         Err(errno) => Err(Fault::io("remove", &path.join(uid.to_string()))(errno)),
     }
+}
+
+/// The UIDs that have a pending enrolment.
+///
+/// # Errors
+/// A [`Fault`] when they cannot be listed.
+pub fn uids(paths: &Paths) -> Result<Vec<u32>, Fault> {
+    let (_, path) = place(paths)?;
+    file::uids(&path, "")
 }

@@ -86,11 +86,8 @@ pub fn check(
             change.record.remember(place.service, place.source, now);
         }
         // A wait that was brought down to its bound is kept too, or it would never end.
-        let keep = if verdict.must_be_recorded() || *change.record != before {
-            Keep::Record
-        } else {
-            Keep::Nothing
-        };
+        let keep =
+            if verdict.must_be_recorded() || *change.record != before { Keep::Record } else { Keep::Nothing };
         (Judged::Verdict(verdict), keep)
     })
 }

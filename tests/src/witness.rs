@@ -54,5 +54,5 @@ pub fn count_faults(test: &str, faults: usize) {
     std::fs::create_dir_all(&folder).expect("a folder in the target folder");
     std::fs::write(Path::new(&folder).join(format!("{test}.txt")), format!("{faults} {test}\n"))
         .expect("a count");
-    println!("{faults} faults injected by {test}");
+    eprintln!("{faults} faults injected by {test}");
 }

@@ -67,6 +67,9 @@ fn answer(client: &PamClient, answers: &[&str]) -> Outcome {
     login.finish()
 }
 
+/// Something to prepare, and what it is.
+type Named<T> = (&'static str, fn(&T));
+
 struct Case {
     name: &'static str,
     prepare: fn(&Stage),
@@ -117,7 +120,12 @@ const CASES: &[Case] = &[
     Case {
         name: "a terabyte of hole",
         prepare: |stage| {
-            std::fs::OpenOptions::new().write(true).open(stage.credential()).unwrap().set_len(1 << 40).unwrap();
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open(stage.credential())
+                .unwrap()
+                .set_len(1 << 40)
+                .unwrap();
         },
         cause: "has more than 65536 bytes",
     },
@@ -134,21 +142,9 @@ const CASES: &[Case] = &[
         },
         cause: "belongs to UID",
     },
-    Case {
-        name: "mode 0644",
-        prepare: |stage| mode(stage.credential(), 0o644),
-        cause: "has mode 0644",
-    },
-    Case {
-        name: "mode 0620",
-        prepare: |stage| mode(stage.credential(), 0o620),
-        cause: "has mode 0620",
-    },
-    Case {
-        name: "mode 0000",
-        prepare: |stage| mode(stage.credential(), 0),
-        cause: "Permission denied",
-    },
+    Case { name: "mode 0644", prepare: |stage| mode(stage.credential(), 0o644), cause: "has mode 0644" },
+    Case { name: "mode 0620", prepare: |stage| mode(stage.credential(), 0o620), cause: "has mode 0620" },
+    Case { name: "mode 0000", prepare: |stage| mode(stage.credential(), 0), cause: "Permission denied" },
     Case {
         name: "two links",
         prepare: |stage| std::fs::hard_link(stage.credential(), stage.maria.path("other")).unwrap(),
@@ -201,11 +197,7 @@ const CASES: &[Case] = &[
         prepare: |stage| device(stage, 1, 5),
         cause: "is not a regular file",
     },
-    Case {
-        name: "a terminal",
-        prepare: |stage| device(stage, 5, 0),
-        cause: "reason=",
-    },
+    Case { name: "a terminal", prepare: |stage| device(stage, 5, 0), cause: "reason=" },
     Case {
         name: "a folder",
         prepare: |stage| {
@@ -267,11 +259,7 @@ const CASES: &[Case] = &[
         prepare: |stage| mode(stage.maria.path(".twinlock"), 0),
         cause: "Permission denied",
     },
-    Case {
-        name: "behind EACCES",
-        prepare: |_| mode("/home", 0o700),
-        cause: "Permission denied",
-    },
+    Case { name: "behind EACCES", prepare: |_| mode("/home", 0o700), cause: "Permission denied" },
     Case {
         name: "in a home that is a file",
         prepare: |stage| {
@@ -369,7 +357,8 @@ fn a_credential_that_cannot_be_believed_is_unavailable_at_once_and_never_not_enr
                 assert_eq!(outcome.code("authenticate"), pam::AUTHINFO_UNAVAIL, "{name}, {policy}\n{log}");
                 outcome.assert_host_unchanged();
                 assert!(took < Duration::from_secs(1), "{name}: {took:?}");
-                let unavailable = |text: &str| text.contains("event=unavailable") && text.contains(case.cause);
+                let unavailable =
+                    |text: &str| text.contains("event=unavailable") && text.contains(case.cause);
                 stage.host.journal().wait_for(|line| unavailable(&line.message));
                 let log = stage.host.journal().text();
                 assert!(!log.contains("root:") && !log.contains(&stage.phone.secret), "{name}: {log}");
@@ -401,7 +390,8 @@ fn a_disk_that_fails_under_the_credential_is_unavailable() {
                 for error in ["EIO", "ESTALE", "EACCES", "ENOMEM", "EMFILE"] {
                     let filter = format!("trace={call}");
                     let inject = format!("inject={call}:error={error}");
-                    let strace = ["strace", "-o", "/tmp/trace", "-P", path, "-P", name, "-e", &filter, "-e", &inject];
+                    let strace =
+                        ["strace", "-o", "/tmp/trace", "-P", path, "-P", name, "-e", &filter, "-e", &inject];
                     let outcome = answer(&stage.client().under(&strace), &[&stage.phone.code()]);
                     let name = format!("{error} at {call} of {path}");
                     let trace = std::fs::read_to_string("/tmp/trace").unwrap();
@@ -422,7 +412,7 @@ fn a_disk_that_fails_under_the_credential_is_unavailable() {
 /// Homes that hold nothing: not enrolled, and only while the ledger knows of nothing.
 #[test]
 fn a_home_that_is_empty_or_not_there_yet_is_not_enrolled_only_while_the_ledger_agrees() {
-    let homes: &[(&str, fn(&Stage))] = &[
+    let homes: &[Named<Stage>] = &[
         ("an empty home", |stage| std::fs::remove_dir_all(stage.maria.path(".twinlock")).unwrap()),
         ("an empty folder in it", Stage::remove),
         ("a home that is not there yet", |stage| std::fs::remove_dir_all(&stage.maria.home).unwrap()),
@@ -439,7 +429,11 @@ fn a_home_that_is_empty_or_not_there_yet_is_not_enrolled_only_while_the_ledger_a
         prepare(&stage);
         stage.host.policy("require_mfa = false\n");
         let outcome = stage.login(&[]);
-        assert_eq!(outcome.code("acct_mgmt"), pam::PERM_DENIED, "{name}: nobody asked, so our IGNORE is all there is");
+        assert_eq!(
+            outcome.code("acct_mgmt"),
+            pam::PERM_DENIED,
+            "{name}: nobody asked, so our IGNORE is all there is"
+        );
         stage.host.journal().wait_for(|line| line.message.contains("reason=not_enrolled"));
         // cases.md, row 9.
         let stage = Stage::registered();
@@ -503,7 +497,7 @@ fn a_home_behind_a_folder_for_a_group_works_for_logins_and_for_enrolment() {
 /// cases.md, row 10: names that an enrolment makes, planted beforehand.
 #[test]
 fn links_at_every_name_of_an_enrolment_lead_nowhere() {
-    let plants: &[(&str, fn(&Account))] = &[
+    let plants: &[Named<Account>] = &[
         (".twinlock/credential.toml.new -> /etc/shadow", |maria| {
             maria.write(".twinlock/x", "", 0o600);
             symlink("/etc/shadow", maria.path(".twinlock/credential.toml.new")).unwrap();
@@ -532,7 +526,9 @@ fn links_at_every_name_of_an_enrolment_lead_nowhere() {
         let mut login = PamClient::new(&host, "till").user("maria").rhost("192.0.2.7").start();
         while let Some(message) = login.next_message() {
             if let Some(key) = message.text.split("Key: ").nth(1) {
-                login.answer(&Phone::with_key(key.split("   ").next().unwrap().lines().next().unwrap()).code());
+                login.answer(
+                    &Phone::with_key(key.split("   ").next().unwrap().lines().next().unwrap()).code(),
+                );
             } else if message.kind.is_prompt() {
                 login.answer("");
             }
@@ -543,7 +539,10 @@ fn links_at_every_name_of_an_enrolment_lead_nowhere() {
         assert_eq!(code, if enrolled { pam::SUCCESS } else { pam::AUTHINFO_UNAVAIL }, "{name}");
         assert_eq!(std::fs::read("/etc/shadow").unwrap(), shadow, "{name}");
         assert_eq!(std::fs::metadata("/etc/shadow").unwrap().uid(), owner, "{name}");
-        assert!(std::fs::read_to_string("/home/roots").is_ok_and(|text| text == "root's") || !name.contains("root's"));
+        assert!(
+            std::fs::read_to_string("/home/roots").is_ok_and(|text| text == "root's")
+                || !name.contains("root's")
+        );
         assert!(!Path::new("/etc/credential.toml").exists(), "{name}");
         assert!(!Path::new("/var/lib/twinlock/ledger/credential.toml").exists(), "{name}");
         assert!(!host.journal().text().contains("root:"), "{name}");
@@ -571,16 +570,33 @@ fn whatever_its_user_edits_is_unavailable_nothing_is_slow_and_no_code_works_twic
     let edits = [
         ("an added authenticator", two(&good.replace("\n[recovery]", &added)), "credential_unregistered"),
         ("the same without the count", good.replace("\n[recovery]", &added), "credential_damaged"),
-        ("a secret of one's own", good.replace(&line("secret"), &format!("secret = \"{}\"", mine.secret)), "credential_unregistered"),
-        ("another salt", good.replace(&line("salt"), &format!("salt = \"{}\"", "07".repeat(16))), "credential_unregistered"),
+        (
+            "a secret of one's own",
+            good.replace(&line("secret"), &format!("secret = \"{}\"", mine.secret)),
+            "credential_unregistered",
+        ),
+        (
+            "another salt",
+            good.replace(&line("salt"), &format!("salt = \"{}\"", "07".repeat(16))),
+            "credential_unregistered",
+        ),
         ("4,000,000,000 rounds", good.replace(&line("rounds"), "rounds = 4000000000"), "credential_damaged"),
         ("a million rounds", good.replace(&line("rounds"), "rounds = 1000000"), "credential_unregistered"),
         ("another label", good.replace("label = \"phone\"", "label = \"root\""), "credential_unregistered"),
-        ("a hash of one's own", good.replace(&hash, &format!("  \"{}\",", "ab".repeat(32))), "credential_unregistered"),
+        (
+            "a hash of one's own",
+            good.replace(&hash, &format!("  \"{}\",", "ab".repeat(32))),
+            "credential_unregistered",
+        ),
         ("more digits", good.replace("digits = 6", "digits = 8"), "credential_unregistered"),
         ("a longer period", good.replace("period = 30", "period = 120"), "credential_unregistered"),
         ("another hash function", good.replace("\"SHA1\"", "\"SHA256\""), "credential_unregistered"),
-        ("no recovery codes", format!("{}\n", good.split("\n[recovery]").next().unwrap()).replace("recovery_codes = 10", "recovery_codes = 0"), "credential_unregistered"),
+        (
+            "no recovery codes",
+            format!("{}\n", good.split("\n[recovery]").next().unwrap())
+                .replace("recovery_codes = 10", "recovery_codes = 0"),
+            "credential_unregistered",
+        ),
         ("an old copy", phone.credential(), "credential_unregistered"),
         ("a phone of one's own alone", mine.credential(), "credential_unregistered"),
     ];
@@ -593,7 +609,12 @@ fn whatever_its_user_edits_is_unavailable_nothing_is_slow_and_no_code_works_twic
             let begin = Instant::now();
             let outcome = answer(&client, &[given]);
             assert!(begin.elapsed() < Duration::from_millis(900), "{name}: {:?}", begin.elapsed());
-            assert_eq!(outcome.code("authenticate"), pam::AUTHINFO_UNAVAIL, "{name}\n{}", host.journal().text());
+            assert_eq!(
+                outcome.code("authenticate"),
+                pam::AUTHINFO_UNAVAIL,
+                "{name}\n{}",
+                host.journal().text()
+            );
         }
         let reason = format!("reason={reason}");
         host.journal().wait_for(|line| line.message.contains(&reason));
@@ -603,9 +624,7 @@ fn whatever_its_user_edits_is_unavailable_nothing_is_slow_and_no_code_works_twic
     let outcome = answer(&client, &[&code]);
     assert_eq!(outcome.code("acct_mgmt"), pam::SUCCESS, "{}", host.journal().text());
     assert!(!outcome.said().contains("wrong"), "{}", outcome.said());
-    for (given, expected) in
-        [(&code, pam::AUTH_ERR), (&codes[0], pam::SUCCESS), (&codes[0], pam::AUTH_ERR)]
-    {
+    for (given, expected) in [(&code, pam::AUTH_ERR), (&codes[0], pam::SUCCESS), (&codes[0], pam::AUTH_ERR)] {
         assert_eq!(answer(&client, &[given]).code("authenticate"), expected);
     }
     // An old copy after the new file was used brings nothing back.

@@ -75,7 +75,12 @@ fn answer(client: &PamClient, answers: &[&str]) -> Outcome {
 
 /// The login was refused for this reason, nothing was said about the code, and the host is as before.
 fn refused(stage: &Stage, outcome: &Outcome, reason: &str, name: &str) {
-    assert_eq!(outcome.code("authenticate"), pam::AUTHINFO_UNAVAIL, "{name}\n{}", stage.host.journal().text());
+    assert_eq!(
+        outcome.code("authenticate"),
+        pam::AUTHINFO_UNAVAIL,
+        "{name}\n{}",
+        stage.host.journal().text()
+    );
     outcome.assert_host_unchanged();
     stage.host.journal().wait_for(|line| line.message.contains(reason));
     assert!(outcome.said().contains("cannot be checked"), "{name}: {}", outcome.said());
@@ -119,7 +124,10 @@ fn with_a_slot_torn_anywhere_no_code_works_twice_and_the_user_gets_in_a_minute_l
             }
         }
     }
-    count_faults("with_a_slot_torn_anywhere_no_code_works_twice_and_the_user_gets_in_a_minute_later", torn_slots);
+    count_faults(
+        "with_a_slot_torn_anywhere_no_code_works_twice_and_the_user_gets_in_a_minute_later",
+        torn_slots,
+    );
 }
 
 /// The very first record after the empty one is the registration: where it is lost, its code must not register again.
@@ -289,7 +297,9 @@ fn a_record_that_cannot_be_believed_is_refused_with_its_cause_and_left_as_it_is(
         for case in cases {
             let stage = Stage::new();
             (case.damage)(&stage);
-            let look = || std::fs::metadata(stage.path()).map(|file| (file.len(), file.mtime_nsec(), file.mode())).ok();
+            let look = || {
+                std::fs::metadata(stage.path()).map(|file| (file.len(), file.mtime_nsec(), file.mode())).ok()
+            };
             let before = look();
             // Before the prompt and without one; a right code makes no difference.
             let begin = Instant::now();
@@ -328,7 +338,10 @@ fn the_record_of_a_leaver_does_not_serve_the_joiner_with_the_same_uid() {
         refused(&stage, &outcome, "reason=uid_reused", "a joiner");
     }
     let line = stage.host.journal().wait_for(|line| line.message.contains("reason=uid_reused"));
-    assert!(line.message.contains("belongs to another user name; `twinlock reset` starts it anew"), "{line:?}");
+    assert!(
+        line.message.contains("belongs to another user name; `twinlock reset` starts it anew"),
+        "{line:?}"
+    );
     // Not even without a credential: it would be an enrolment into the leaver's record.
     std::fs::remove_dir_all(stage.maria.path(".twinlock")).unwrap();
     refused(&stage, &answer(&jana, &[]), "reason=uid_reused", "a joiner without a credential");
@@ -419,7 +432,12 @@ fn on_a_full_disk(kind: &str, mebibytes: u64, test: &str) {
         for minute in 1..20 {
             let right = code(&phone, minute);
             let outcome = answer(&client("maria").clock(&at(minute)), &[&right]);
-            assert_eq!(outcome.code("authenticate"), pam::SUCCESS, "{kind} {minute}\n{}", host.journal().text());
+            assert_eq!(
+                outcome.code("authenticate"),
+                pam::SUCCESS,
+                "{kind} {minute}\n{}",
+                host.journal().text()
+            );
             let outcome = answer(&client("maria").clock(&at(minute)), &[&right, "000000", ""]);
             assert_eq!(outcome.code("authenticate"), pam::AUTH_ERR, "{kind} {minute}");
             assert!(outcome.said().contains("used already"), "{kind}: {}", outcome.said());
@@ -435,7 +453,11 @@ fn on_a_full_disk(kind: &str, mebibytes: u64, test: &str) {
                 assert!(outcome.said().contains("cannot be checked"), "{kind}: {}", outcome.said());
             } else {
                 // Some systems still have room for a small file; then it counts like any other.
-                eprintln!("{kind}: a record could still be made: {:?}\n{}", outcome.hooks, host.journal().text());
+                eprintln!(
+                    "{kind}: a record could still be made: {:?}\n{}",
+                    outcome.hooks,
+                    host.journal().text()
+                );
                 assert!(Slots::decode(&std::fs::read(record_path(&otto)).unwrap()).unwrap().whole);
             }
             count += 1;
@@ -446,7 +468,12 @@ fn on_a_full_disk(kind: &str, mebibytes: u64, test: &str) {
         }
         run(command("sync").args(["-f", "/var/lib/twinlock"])).ok();
         let outcome = answer(&client("otto").clock(&at(1)), &[&code(&other, 1)]);
-        assert_eq!(outcome.code("authenticate"), pam::SUCCESS, "{kind}: with room again\n{}", host.journal().text());
+        assert_eq!(
+            outcome.code("authenticate"),
+            pam::SUCCESS,
+            "{kind}: with room again\n{}",
+            host.journal().text()
+        );
     }
     count_faults(test, count);
 }
@@ -462,7 +489,11 @@ fn on_a_full_ext4_a_right_code_is_accepted_and_a_first_one_refused_with_the_caus
 
 #[test]
 fn on_a_full_xfs_a_right_code_is_accepted_and_a_first_one_refused_with_the_cause() {
-    on_a_full_disk("xfs", 300, "on_a_full_xfs_a_right_code_is_accepted_and_a_first_one_refused_with_the_cause");
+    on_a_full_disk(
+        "xfs",
+        300,
+        "on_a_full_xfs_a_right_code_is_accepted_and_a_first_one_refused_with_the_cause",
+    );
 }
 
 #[test]
@@ -513,7 +544,10 @@ fn a_lock_held_for_ever_delays_its_own_user_for_five_seconds_and_nobody_else() {
             count += 1;
         }
         let line = stage.host.journal().wait_for(|line| line.message.contains("reason=lock_held"));
-        assert!(line.message.contains(&stage.path()) && line.message.contains("held for too long"), "{line:?}");
+        assert!(
+            line.message.contains(&stage.path()) && line.message.contains("held for too long"),
+            "{line:?}"
+        );
         assert_eq!(stage.record(), before, "nothing was recorded");
         drop(record);
         assert_eq!(stage.login(CLOCK, &[&stage.code(0)]).code("authenticate"), pam::SUCCESS);
@@ -523,4 +557,116 @@ fn a_lock_held_for_ever_delays_its_own_user_for_five_seconds_and_nobody_else() {
         "a_lock_held_for_ever_delays_its_own_user_for_five_seconds_and_nobody_else",
         usize::try_from(count).unwrap(),
     );
+}
+
+/// A ledger whose disk fails, at each kind of call that a login makes there, with a record and without one.
+#[test]
+fn a_disk_that_fails_under_the_ledger_says_the_same_for_right_and_wrong_and_no_code_works_twice() {
+    const CALLS: &[(&str, bool, &[&str])] = &[
+        // Name, whether only a first login makes it, errors.
+        ("fcntl", false, &["ENOLCK", "EIO"]),
+        ("pread64", false, &["EIO", "ESTALE"]),
+        ("pwrite64", false, &["EIO", "ENOSPC", "EDQUOT", "EROFS"]),
+        ("fdatasync", false, &["EIO", "ENOSPC"]),
+        ("fsync", true, &["EIO", "ENOSPC"]),
+        ("fchmod", true, &["EIO", "EPERM"]),
+        ("ftruncate", true, &["EIO", "ENOSPC"]),
+        ("renameat2", true, &["EIO", "ENOSPC"]),
+    ];
+    let mut count = 0;
+    {
+        let stage = Stage::new();
+        stage.host.policy("require_mfa = true\nattempts = 1\n");
+        let known = stage.record();
+        let (code, next) = (stage.code(0), stage.code(1));
+        for &(call, first_only, errors) in CALLS {
+            for (error, first) in errors.iter().flat_map(|error| [(error, true), (error, false)]) {
+                if first_only && !first {
+                    continue;
+                }
+                let name = format!("{error} at {call}, {}", if first { "no record" } else { "a record" });
+                let reset = || {
+                    for file in std::fs::read_dir("/var/lib/twinlock/ledger").unwrap() {
+                        std::fs::remove_file(file.unwrap().path()).unwrap();
+                    }
+                    if !first {
+                        stage.host.write(stage.path(), "", 0o600);
+                        stage.write(&known);
+                    }
+                };
+                // Of the ledger's own: in its folder, by descriptor.
+                let filter = format!("trace={call}");
+                let inject = format!("inject={call}:error={error}");
+                let mut said = Vec::new();
+                for answer_given in ["000000", &code] {
+                    reset();
+                    stage.host.journal().clear();
+                    let new = format!("{}.new", stage.path());
+                    let strace = [
+                        "strace",
+                        "-o",
+                        "/tmp/trace",
+                        "-P",
+                        &stage.path(),
+                        "-P",
+                        &new,
+                        "-P",
+                        "/var/lib/twinlock/ledger",
+                        "-e",
+                        &filter,
+                        "-e",
+                        &inject,
+                    ];
+                    let outcome = answer(&stage.client().under(&strace), &[answer_given]);
+                    let trace = std::fs::read_to_string("/tmp/trace").unwrap();
+                    assert!(trace.contains("(INJECTED)"), "{name}: not reached\n{trace}");
+                    assert_eq!(outcome.code("authenticate"), pam::AUTHINFO_UNAVAIL, "{name}");
+                    stage.host.journal().wait_for(|line| line.message.contains("event=unavailable"));
+                    said.push(outcome.said());
+                    count += 1;
+                }
+                assert_eq!(said[0], said[1], "{name}: right and wrong differ");
+                // The right code may have reached the disk: then it is used up. Either way it works once at most.
+                let outcome = stage.login(CLOCK, &[&code]);
+                let used = outcome.code("authenticate") != pam::SUCCESS;
+                assert!(!used || outcome.said().contains("used already"), "{name}: {}", outcome.said());
+                assert_eq!(stage.login(CLOCK, &[&code]).code("authenticate"), pam::AUTH_ERR, "{name}");
+                assert_eq!(stage.login(CLOCK, &[&next]).code("authenticate"), pam::SUCCESS, "{name}");
+            }
+        }
+    }
+    count_faults(
+        "a_disk_that_fails_under_the_ledger_says_the_same_for_right_and_wrong_and_no_code_works_twice",
+        count,
+    );
+}
+
+#[test]
+fn of_many_first_logins_at_once_each_is_counted_and_none_is_in_the_others_way() {
+    let host = Host::that_requires_codes();
+    host.ledger_on_disk();
+    host.policy("require_mfa = true\nattempts = 1\n[throttle]\nfree_failures = 20\n");
+    for number in 0..8 {
+        let name = format!("user{number}");
+        let phone = Phone::of(&host.add_user(&name, "secret"));
+        let client = PamClient::new(&host, "till").user(&name).rhost("192.0.2.7");
+        let wrong = phone.wrong_code();
+        let mut logins: Vec<_> = (0..19).map(|_| client.start()).collect();
+        for login in &mut logins {
+            login.expect_prompt("Verification code: ");
+        }
+        for login in &mut logins {
+            login.answer(&wrong);
+        }
+        for login in logins {
+            let outcome = login.finish();
+            assert_eq!(outcome.code("authenticate"), pam::AUTH_ERR, "{}", host.journal().text());
+        }
+        let outcome = answer(&client, &[&phone.code()]);
+        assert_eq!(outcome.code("authenticate"), pam::SUCCESS, "{}", host.journal().text());
+        assert!(outcome.said().contains("19 wrong codes were typed"), "{}", outcome.said());
+    }
+    let left = std::fs::read_dir("/var/lib/twinlock/ledger").unwrap();
+    let names: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 8, "a file too many: {names:?}");
 }

@@ -11,6 +11,7 @@ use twinlock_verifier::record::Slots;
 /// Every login begins at this very time, so that codes and steps are the same in all of them.
 const CLOCK: &str = "@2030-01-01 00:00:10";
 const NOW: u64 = 1_893_456_010;
+const CREDENTIAL: &str = ".twinlock/credential.toml";
 /// The first system call of the first hook is the probe for memory: 1 MiB and the allocator's own. The second one needs
 /// no call for it and begins with the policy.
 const BEGIN: [&str; 2] = ["mmap(NULL, 1052672,", "openat(AT_FDCWD, \"/etc/twinlock\""];
@@ -42,7 +43,7 @@ impl Stage {
     }
 
     /// Brings everything of the user's back to this record and credential.
-    fn restore(&self, record: Option<&[u8]>, credential: Option<&Phone>) {
+    fn restore(&self, record: Option<&[u8]>, credential: Option<&str>) {
         for folder in ["ledger", "pending", "credentials"] {
             for file in std::fs::read_dir(format!("/var/lib/twinlock/{folder}")).unwrap() {
                 std::fs::remove_file(file.unwrap().path()).unwrap();
@@ -53,8 +54,8 @@ impl Stage {
             self.host.write(record_path(&self.maria), "", 0o600);
             std::fs::write(record_path(&self.maria), record).unwrap();
         }
-        if let Some(phone) = credential {
-            self.maria.write(".twinlock/credential.toml", phone.credential(), 0o600);
+        if let Some(text) = credential {
+            self.maria.write(CREDENTIAL, text, 0o600);
         }
     }
 
@@ -71,7 +72,8 @@ impl Stage {
         (begin..begin + length)
             .map(|place| {
                 let name = name(lines[place]);
-                let number = lines[..=place].iter().filter(|line| line.starts_with(&format!("{name}("))).count();
+                let number =
+                    lines[..=place].iter().filter(|line| line.starts_with(&format!("{name}("))).count();
                 Call { name, number }
             })
             .collect()
@@ -114,7 +116,7 @@ fn answering<'a>(answers: &'a [&'a str]) -> impl FnOnce(Dialogue) -> Outcome + '
 
 /// A record that knows the phone, by a login one step before now.
 fn registered(stage: &Stage, phone: &Phone) -> Vec<u8> {
-    stage.restore(None, Some(phone));
+    stage.restore(None, Some(&phone.credential()));
     let outcome = answering(&[&oathtool::code(&phone.secret, NOW - 30)])(stage.client().start());
     assert_eq!(outcome.code("authenticate"), pam::SUCCESS);
     std::fs::read(record_path(&stage.maria)).unwrap()
@@ -130,17 +132,22 @@ fn killed_at_every_system_call_of_a_login_a_right_code_works_once_and_not_twice(
         let known = registered(&stage, &phone);
         for record in [None, Some(known.as_slice())] {
             let mut lost = 0;
-            stage.restore(record, Some(&phone));
+            stage.restore(record, Some(&phone.credential()));
             let calls = stage.calls(0, answering(&[&code]));
             for call in &calls {
                 let at = format!("killed at {}:{}, record {}", call.name, call.number, record.is_some());
-                stage.restore(record, Some(&phone));
+                stage.restore(record, Some(&phone.credential()));
                 let outcome = stage.killed(call, answering(&[&code]));
                 assert!(!outcome.called("authenticate"), "{at}");
                 stage.assert_record_is_whole(&at);
                 // The code, and if the dead login used it up, the next one.
                 let outcome = answering(&[&code, &next])(stage.client().start());
-                assert_eq!(outcome.code("authenticate"), pam::SUCCESS, "{at}\n{}", stage.host.journal().text());
+                assert_eq!(
+                    outcome.code("authenticate"),
+                    pam::SUCCESS,
+                    "{at}\n{}",
+                    stage.host.journal().text()
+                );
                 let used_up = outcome.said().contains("used already");
                 lost += usize::from(used_up);
                 let outcome = answering(&[&code])(stage.client().start());
@@ -167,16 +174,21 @@ fn killed_at_every_system_call_of_a_login_no_wrong_code_is_forgotten_once_its_ve
         let known = registered(&stage, &phone);
         for record in [None, Some(known.as_slice())] {
             let (mut told, mut counted) = (0, 0);
-            stage.restore(record, Some(&phone));
+            stage.restore(record, Some(&phone.credential()));
             for call in &stage.calls(0, answering(&[&wrong])) {
                 let at = format!("killed at {}:{}, record {}", call.name, call.number, record.is_some());
-                stage.restore(record, Some(&phone));
+                stage.restore(record, Some(&phone.credential()));
                 let outcome = stage.killed(call, answering(&[&wrong]));
                 assert!(!outcome.called("authenticate"), "{at}");
                 stage.assert_record_is_whole(&at);
                 let was_told = outcome.said().contains("not right");
                 let outcome = answering(&[&code])(stage.client().start());
-                assert_eq!(outcome.code("authenticate"), pam::SUCCESS, "{at}\n{}", stage.host.journal().text());
+                assert_eq!(
+                    outcome.code("authenticate"),
+                    pam::SUCCESS,
+                    "{at}\n{}",
+                    stage.host.journal().text()
+                );
                 let was_counted = outcome.said().contains("1 wrong code was typed");
                 assert!(was_counted || !was_told, "{at}: told and forgotten");
                 told += usize::from(was_told);
@@ -218,6 +230,44 @@ fn enrolling(confirm_at: u64) -> impl FnOnce(Dialogue) -> Outcome {
     }
 }
 
+/// From the first call after the answer: what comes before is the same for every code.
+#[test]
+fn killed_at_every_system_call_after_a_recovery_code_was_typed_it_works_once_and_not_twice() {
+    let mut kills = 0;
+    {
+        let stage = Stage::new();
+        stage.restore(None, None);
+        let outcome = enrolling(NOW - 30)(stage.client().start());
+        let said = outcome.said();
+        let is_code = |word: &&str| word.len() == 19 && word.split('-').count() == 4;
+        let codes: Vec<&str> = said.split_whitespace().filter(is_code).collect();
+        assert_eq!(codes.len(), 10, "{said}");
+        let record = std::fs::read(record_path(&stage.maria)).unwrap();
+        let credential = stage.maria.read(CREDENTIAL);
+        let restore = || stage.restore(Some(&record), Some(&credential));
+        let mut lost = 0;
+        let calls = stage.calls(0, answering(&[codes[0]]));
+        for call in calls.iter().skip_while(|call| call.name != "prlimit64") {
+            let at = format!("killed at {}:{}", call.name, call.number);
+            restore();
+            let outcome = stage.killed(call, answering(&[codes[0]]));
+            assert!(!outcome.called("authenticate"), "{at}");
+            stage.assert_record_is_whole(&at);
+            let outcome = answering(&[codes[0], codes[1]])(stage.client().start());
+            assert_eq!(outcome.code("authenticate"), pam::SUCCESS, "{at}\n{}", stage.host.journal().text());
+            lost += usize::from(outcome.said().contains("8 left"));
+            let outcome = answering(&[codes[0]])(stage.client().start());
+            assert_eq!(outcome.code("authenticate"), pam::AUTH_ERR, "{at}");
+            kills += 1;
+        }
+        assert!(lost > 0 && lost < kills, "both sides of the write were reached: {lost} of {kills}");
+    }
+    count_faults(
+        "killed_at_every_system_call_after_a_recovery_code_was_typed_it_works_once_and_not_twice",
+        kills,
+    );
+}
+
 /// The calls of an enrolment are dealt out to several tests, since hashing ten recovery codes takes its time.
 fn killed_while_enrolling(share: usize, shares: usize, test: &str) {
     let mut kills = 0;
@@ -233,7 +283,7 @@ fn killed_while_enrolling(share: usize, shares: usize, test: &str) {
             assert!(!dead.called("acct_mgmt"), "{at}");
             stage.assert_record_is_whole(&at);
             let shown = key(&dead);
-            let written = Path::new(&stage.maria.path(".twinlock/credential.toml")).exists();
+            let written = Path::new(&stage.maria.path(CREDENTIAL)).exists();
             let end = if written {
                 // The phone has the key already: a code of the next step lets in, and once.
                 let phone = shown.expect(&at);
@@ -252,7 +302,10 @@ fn killed_while_enrolling(share: usize, shares: usize, test: &str) {
             ends[end] += 1;
             kills += 1;
         }
-        assert!(ends.iter().all(|&count| count > 0), "before the key, after it, and after the file: {ends:?}");
+        assert!(
+            ends.iter().all(|&count| count > 0),
+            "before the key, after it, and after the file: {ends:?}"
+        );
     }
     count_faults(test, kills);
 }

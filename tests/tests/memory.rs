@@ -222,9 +222,9 @@ fn whichever_allocation_of_a_login_fails_nobody_gets_in_and_the_ledger_is_whole(
     let outcome = play(&client(&host, "authenticate", "none"), |login, _| login.answer(&code));
     assert_eq!(outcome.module_code("authenticate"), pam::SUCCESS);
     drop(host);
-    println!("a right code: {right}");
-    println!("the first code: {first}");
-    println!("a wrong code: {guessed}");
+    eprintln!("a right code: {right}");
+    eprintln!("the first code: {first}");
+    eprintln!("a wrong code: {guessed}");
     count_faults("failed_allocations_of_a_login", right.of() + first.of() + guessed.of());
 }
 
@@ -250,7 +250,7 @@ fn whichever_allocation_fails_whoever_must_enrol_elsewhere_does_not_get_in() {
     }
     assert_eq!(std::fs::read_dir("/var/lib/twinlock/ledger").unwrap().count(), 0);
     drop(host);
-    println!("not enrolled: {count}");
+    eprintln!("not enrolled: {count}");
     count_faults("failed_allocations_of_whoever_is_refused", count.of());
 }
 
@@ -299,6 +299,6 @@ fn whichever_allocation_of_an_enrolment_fails_the_user_is_enrolled_or_not_and_ca
         assert_eq!(outcome.module_code("acct_mgmt"), pam::SUCCESS, "nth:{nth} of {all}: {outcome:?}");
     }
     drop(host);
-    println!("an enrolment of {all} allocations: {count}");
+    eprintln!("an enrolment of {all} allocations: {count}");
     count_faults("failed_allocations_of_an_enrolment", count.of());
 }

@@ -42,6 +42,8 @@ fn faulty_host() -> Host {
     std::fs::write("/tmp/faulty.so", bytes).unwrap();
     host.install_module(Path::new("/tmp/faulty.so"));
     host.witnessed_service("till", "account_phase", "");
+    host.add_user("clerk", "secret");
+    host.add_group("desk", &["clerk"]);
     host
 }
 
@@ -65,7 +67,8 @@ fn client(host: &Host, user: &str) -> PamClient {
 /// A login with a fault in it that answers every prompt so, held at its end: what follows shows what the process still has.
 fn faulty(host: &Host, user: &str, chain: &str, fault: &Fault, answer: impl Fn(&str) -> String) -> Dialogue {
     let client = client(host, user).chain(&format!("{chain},hold")).pam_env("TWINLOCK_FAULT", fault.point);
-    let mut login = client.start();
+    // A setuid program of somebody with groups: what is not restored is seen.
+    let mut login = client.setuid_for("clerk").start();
     login.answer_until_held(|login, prompt| login.answer(&answer(&prompt.text)));
     login
 }

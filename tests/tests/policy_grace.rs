@@ -6,7 +6,9 @@ mod policy_scene;
 
 use std::path::Path;
 
-use policy_scene::{PASSWORD_STACK, code_after, day, enrolled, is_in, log_in, said, said_of, stage, till, was_asked};
+use policy_scene::{
+    PASSWORD_STACK, code_after, day, enrolled, is_in, log_in, said, said_of, stage, till, was_asked,
+};
 use twinlock_tests::{Account, Outcome, PamClient, Phone, SshKey, Sshd, Terminal, pam};
 
 const ENROLL_AT: &str = "enroll_at = [\"sshd\", \"till\"]\n";
@@ -78,7 +80,8 @@ fn over_ssh_enrolment_may_be_put_off_until_a_day_is_over_and_no_longer() {
         assert!(terminal.wait().success());
     }
     host.journal().wait_for(|line| {
-        line.message.contains("event=enrollment_put_off") && line.message.contains(&format!("until=\"{} 00:00:00 UTC\"", day(31)))
+        line.message.contains("event=enrollment_put_off")
+            && line.message.contains(&format!("until=\"{} 00:00:00 UTC\"", day(31)))
     });
     // Row 36: the date moves from next month to yesterday, and holds at the next login.
     host.policy(&format!("require_mfa = true\nenroll_by = {}\n", day(-1)));
@@ -113,7 +116,9 @@ fn days_of_grace_count_from_the_first_login_and_follow_the_policy_of_the_day() {
     let host = stage("");
     let maria = host.add_user("maria", "secret");
     let days = |days: u32| format!("require_mfa = true\ngrace_days = {days}\n{ENROLL_AT}");
-    let by = |days: u32, last: &str| format!("require_mfa = true\ngrace_days = {days}\nenroll_by = {last}\n{ENROLL_AT}");
+    let by = |days: u32, last: &str| {
+        format!("require_mfa = true\ngrace_days = {days}\nenroll_by = {last}\n{ENROLL_AT}")
+    };
     // Policy; how far the clock moved since the first login; what is asked.
     let cases = [
         (days(7), "+0", Asked::Offered(day(7))),
@@ -158,7 +163,10 @@ fn days_of_grace_count_from_the_first_login_and_follow_the_policy_of_the_day() {
 fn days_of_grace_begin_only_behind_a_first_factor_that_passed() {
     let host = stage(&format!("require_mfa = true\ngrace_days = 7\n{ENROLL_AT}"));
     host.pam_service("till", PASSWORD_STACK);
-    host.pam_service("locker", "auth required pam_unix.so\nauth required pam_twinlock.so\naccount required pam_permit.so\n");
+    host.pam_service(
+        "locker",
+        "auth required pam_unix.so\nauth required pam_twinlock.so\naccount required pam_permit.so\n",
+    );
     let maria = host.add_user("maria", "secret");
     // A stranger's wrong password, and an application that ends before the account phase.
     for (answer, chain) in [("guess", "authenticate,acct_mgmt"), ("secret", "authenticate")] {
@@ -169,7 +177,10 @@ fn days_of_grace_begin_only_behind_a_first_factor_that_passed() {
     // never end.
     let locker = PamClient::new(&host, "locker").user("maria");
     let (said, outcome) = said_of(&host, &locker, &["secret"]);
-    assert_eq!((outcome.code("authenticate"), said.reason.as_deref()), (pam::AUTH_ERR, Some("service_cannot_enroll")));
+    assert_eq!(
+        (outcome.code("authenticate"), said.reason.as_deref()),
+        (pam::AUTH_ERR, Some("service_cannot_enroll"))
+    );
     assert!(!ledger_of(&maria));
     let outcome = log_in(&till(&host, "maria"), &["secret", ""]);
     assert!(is_in(&outcome) && outcome.said().contains("Set it up now?"), "{outcome:?}");
@@ -214,10 +225,18 @@ fn grace_without_enrolment_at_login_reminds_and_asks_nothing() {
         host.policy(&format!("require_mfa = true\nenroll_by = {}\n{rest}", day(3)));
         let outcome = log_in(&till(&host, "maria"), &[]);
         assert_eq!(asked(&outcome), Asked::Nothing, "{rest}: {}", host.journal().text());
-        assert!(outcome.said().contains(&format!("From {} 00:00:00 UTC on this login needs a code", day(4))), "{outcome:?}");
+        assert!(
+            outcome.said().contains(&format!("From {} 00:00:00 UTC on this login needs a code", day(4))),
+            "{outcome:?}"
+        );
         assert!(outcome.said().contains("twinlock enroll"), "{outcome:?}");
         let (said, outcome) = said_of(&host, &till(&host, "maria").clock("+5d"), &[]);
-        assert_eq!((asked(&outcome), said.reason.as_deref()), (Asked::Refused, Some(refused)), "{}", said.line);
+        assert_eq!(
+            (asked(&outcome), said.reason.as_deref()),
+            (Asked::Refused, Some(refused)),
+            "{}",
+            said.line
+        );
     }
     // A conversation that fails means later, not no.
     host.policy(&format!("require_mfa = true\nenroll_by = {}\n{ENROLL_AT}", day(3)));
@@ -289,11 +308,10 @@ fn an_address_is_remembered_for_its_service_and_its_time_and_nothing_else_is() {
     }
     // A host name, a scoped address and a console are not remembered even after a code.
     host.policy(always);
-    let places =
-        [Some("erp.example"), Some("fe80::1%eth0"), None].map(|rhost| match rhost {
-            Some(rhost) => PamClient::new(&host, "till").user("otto").rhost(rhost),
-            None => PamClient::new(&host, "till").user("otto"),
-        });
+    let places = [Some("erp.example"), Some("fe80::1%eth0"), None].map(|rhost| match rhost {
+        Some(rhost) => PamClient::new(&host, "till").user("otto").rhost(rhost),
+        None => PamClient::new(&host, "till").user("otto"),
+    });
     for (client, step) in places.iter().zip([-30, 0, 30]) {
         assert!(is_in(&log_in(client, &[&code_after(&other, step)])), "{}", host.journal().text());
         assert!(was_asked(&log_in(client, &[])), "{client:?}");
@@ -312,7 +330,9 @@ fn a_code_at_sshd_is_remembered_by_the_address_it_came_from() {
     host.add_address("127.0.0.7/32");
     let (_, phone) = enrolled(&host, "maria");
     let sshd = Sshd::start(&host, "");
-    for (bind, asked) in [("127.0.0.1", true), ("127.0.0.1", false), ("127.0.0.7", true), ("127.0.0.1", false)] {
+    for (bind, asked) in
+        [("127.0.0.1", true), ("127.0.0.1", false), ("127.0.0.7", true), ("127.0.0.1", false)]
+    {
         let mut terminal = Terminal::new(&host).ssh(&sshd, "maria", &["-b", bind]);
         terminal.expect("Password:");
         terminal.send_line("secret");
@@ -350,7 +370,12 @@ fn a_report_asks_what_false_asks_and_logs_what_true_would() {
     for (policy, user, decision, would_be) in cases {
         host.policy(&policy);
         let (said, outcome) = said_of(&host, &till(&host, user), &[]);
-        assert_eq!((said.decision.as_str(), said.would_be.as_deref()), (decision, would_be), "{policy}: {}", said.line);
+        assert_eq!(
+            (said.decision.as_str(), said.would_be.as_deref()),
+            (decision, would_be),
+            "{policy}: {}",
+            said.line
+        );
         if user == "otto" {
             assert_eq!(is_in(&outcome), decision != "required", "{policy}: {}", host.journal().text());
         }

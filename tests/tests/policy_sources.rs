@@ -12,7 +12,11 @@ use twinlock_tests::{Account, Host, Phone, pam};
 
 /// nsswitch.conf with these sources.
 fn nsswitch(host: &Host, sources: &str) {
-    host.write("/etc/nsswitch.conf", &format!("passwd: {sources}\ngroup: {sources}\nshadow: files\nhosts: files\n"), 0o644);
+    host.write(
+        "/etc/nsswitch.conf",
+        &format!("passwd: {sources}\ngroup: {sources}\nshadow: files\nhosts: files\n"),
+        0o644,
+    );
 }
 
 /// The source of `client/nss_source.c`, saying this, behind the files.
@@ -122,7 +126,8 @@ fn a_source_that_fails_takes_the_stricter_outcome() {
     let host = stage("");
     host.add_user("maria", "secret");
     host.add_group("erp", &["maria"]);
-    let down: [(&str, fn(&Host)); 5] = [
+    type Change = fn(&Host);
+    let down: [(&str, Change); 5] = [
         ("unavailable", |host| directory(host, "unavailable\n")),
         ("no answer just now", |host| directory(host, "again\n")),
         ("a module that is not there", |host| nsswitch(host, "files nosuchsource")),
@@ -162,7 +167,12 @@ fn a_user_whose_source_fails_is_not_let_in() {
         ("user=other:30001:30001:/home/other\n", pam::USER_UNKNOWN),
     ] {
         directory(&host, says);
-        assert_eq!(log_in(&till(&host, "lena"), &["1", "2", "3"]).code("authenticate"), code, "{says}: {}", host.journal().text());
+        assert_eq!(
+            log_in(&till(&host, "lena"), &["1", "2", "3"]).code("authenticate"),
+            code,
+            "{says}: {}",
+            host.journal().text()
+        );
     }
     directory(&host, "user=lena:30001:30001:/home/lena\n");
     assert!(is_in(&log_in(&till(&host, "lena"), &[])), "{}", host.journal().text());
@@ -178,7 +188,11 @@ fn a_group_is_looked_up_once_and_only_when_it_matters_however_slow_the_source() 
         (requiring("users = [\"otto\"]\ngroups = [\"remote\"]"), vec![], "user_driven"),
         (requiring("services = [\"kiosk\"]\ngroups = [\"remote\"]"), vec![], "user_driven"),
         (requiring("networks = [\"10.0.0.0/8\"]\ngroups = [\"remote\"]"), vec![], "user_driven"),
-        (format!("{}{}", requiring("users = [\"maria\"]"), requiring("groups = [\"remote\"]")), vec![], "required"),
+        (
+            format!("{}{}", requiring("users = [\"maria\"]"), requiring("groups = [\"remote\"]")),
+            vec![],
+            "required",
+        ),
         (requiring("users = [\"maria\"]\ngroups = [\"remote\"]"), vec!["getgrnam remote"], "required"),
         // Three rules name it.
         (

@@ -144,6 +144,7 @@ fn right(login: &mut Dialogue, stage: &Stage, _: usize) {
 
 /// Uses the code of now up, from the source of the rows.
 fn log_in(stage: &Stage) {
+    oathtool::with_time_left(5);
     let mut login = PamClient::new(&stage.host, "till").user("maria").rhost("192.0.2.7").start();
     login.expect_prompt("Verification code: ");
     login.answer(&stage.phone.code());
@@ -705,13 +706,24 @@ fn account_refuses_by_perm_denied_and_says_why() {
                 enrolled: Enrolled::No,
                 client: PamClient::no_conversation,
                 code: pam::PERM_DENIED,
-                log: &["event=account_refused user=\"maria\"", "reason=not_enrolled"],
+                log: &["event=account_refused user=\"maria\"", "reason=no_conversation"],
+                ..ROW
+            },
+            Row {
+                name: "a conversation that fails",
+                enrolled: Enrolled::No,
+                reply: Some(|login, _, _| login.fail_conversation(pam::CONV_ERR)),
+                code: pam::PERM_DENIED,
+                log: &["event=account_refused user=\"maria\"", "reason=no_conversation"],
+                said: "Log in by SSH or on a text console",
                 ..ROW
             },
             Row {
                 name: "enrolment is given up",
                 enrolled: Enrolled::No,
-                reply: Some(|login, _, _| login.fail_conversation(pam::CONV_ERR)),
+                reply: Some(
+                    |login, _, asked| if asked == 0 { login.answer("x") } else { login.answer_null() },
+                ),
                 code: pam::PERM_DENIED,
                 log: &["event=account_refused user=\"maria\"", "reason=not_enrolled"],
                 said: "No code was set up",

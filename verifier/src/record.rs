@@ -10,6 +10,7 @@ pub use slot::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots};
 
 use crate::credential::{Authenticator, Credential};
 use crate::steps;
+use crate::verdict::CLOCK_TOLERANCE;
 
 /// Longest user name that a record can hold, in bytes.
 pub const MAX_USER: usize = 255;
@@ -228,13 +229,16 @@ impl Record {
         self.overflow = SourceWait::NONE;
         self.recovery_failures = 0;
         self.recovery_wait_until = 0;
-        if self.newest().is_some_and(|newest| newest > now) {
+        // Within the tolerance nothing is refused for the clock, and every last step stays.
+        if self.newest().is_some_and(|newest| newest > now.saturating_add(CLOCK_TOLERANCE)) {
             if let Some(last) = &mut self.last {
                 last.at = last.at.min(now);
             }
             for grace in &mut self.graces {
                 grace.start = grace.start.min(now);
             }
+            // Else they would count once that time is there.
+            self.remembered.retain(|entry| entry.since <= now);
             for entry in &mut self.authenticators {
                 entry.last_step = 0;
             }

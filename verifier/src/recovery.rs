@@ -40,6 +40,11 @@ pub fn decode(text: &str) -> Option<Zeroizing<[u8; CODE_BYTES]>> {
     Some(code)
 }
 
+/// A code as sixteen base32 letters, as [`decode`] reads it.
+pub fn encode(code: &[u8; CODE_BYTES]) -> Zeroizing<String> {
+    Zeroizing::new(BASE32_NOPAD.encode(code))
+}
+
 /// PBKDF2-HMAC-SHA256 (RFC 8018, section 5.2) of a recovery code.
 pub fn hash(code: &[u8; CODE_BYTES], salt: &[u8], rounds: u32) -> [u8; 32] {
     let mut out = [0; 32];

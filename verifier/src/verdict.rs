@@ -85,6 +85,40 @@ pub enum Rejection {
     Unregistered,
 }
 
+impl Rejection {
+    /// Its word in a log line and in the check helper's reply.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Unshaped => "unshaped",
+            Self::Replayed => "replayed",
+            Self::Wrong => "wrong",
+            Self::WrongRecovery => "wrong_recovery_code",
+            Self::Throttled { .. } => "throttled",
+            Self::Disabled => "disabled",
+            Self::Clock => "clock",
+            Self::Unregistered => "credential_unregistered",
+        }
+    }
+
+    /// The rejection with this word; `wait` is for the one that has seconds to wait.
+    pub fn from_word(word: &str, wait: u64) -> Option<Self> {
+        [
+            Self::Empty,
+            Self::Unshaped,
+            Self::Replayed,
+            Self::Wrong,
+            Self::WrongRecovery,
+            Self::Throttled { wait },
+            Self::Disabled,
+            Self::Clock,
+            Self::Unregistered,
+        ]
+        .into_iter()
+        .find(|rejection| rejection.word() == word)
+    }
+}
+
 /// The answer's fate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {

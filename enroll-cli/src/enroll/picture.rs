@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::fresh::Fresh;
 use crate::cli::{Enroll, Qr};
 use crate::error::Error;
-use crate::terminal::Window;
+use crate::terminal::{self, Window};
 use crate::texts;
 
 /// Quiet zone where there is room for anything, in modules (ISO/IEC 18004 asks for four).
@@ -57,9 +57,11 @@ pub fn beside_words(
     joined(&[&above, &texts::window_too_small(wanted.columns, wanted.rows + lines + 1)])
 }
 
-/// The picture by itself, if one was asked for.
-pub fn alone(options: &Enroll, fresh: &Fresh, window: &Window) -> Zeroizing<String> {
-    let form = options.qr.and_then(|qr| form(Some(qr), window));
+/// The picture by itself, if one was asked for, or somebody looks at it who will hand it over.
+pub fn alone(options: &Enroll, fresh: &Fresh, handed_over: bool) -> Zeroizing<String> {
+    let window = Window::current();
+    let wanted = options.qr.is_some() || handed_over && terminal::is_interactive();
+    let form = form(options.qr, &window).filter(|_| wanted);
     form.map_or_else(Zeroizing::default, |form| draw(&fresh.code, form, WIDE))
 }
 

@@ -64,7 +64,7 @@ pub fn run(drafts: &[PathBuf], json: bool, caller: &Caller, paths: &Paths) -> Re
 }
 
 /// A draft is read as it is: it counts only once it is in its place, where owner and mode are looked at.
-fn draft(path: &Path) -> Result<PolicyFile, Error> {
+pub fn draft(path: &Path) -> Result<PolicyFile, Error> {
     let mut text = Zeroizing::new(Vec::new());
     let limit = u64::try_from(MAX_FILE).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)

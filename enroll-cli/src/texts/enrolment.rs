@@ -184,6 +184,16 @@ pub fn registration(is_root: bool, user: &str) -> String {
     )
 }
 
+/// What was set up for somebody else.
+pub fn handed_over(user: &str) -> String {
+    let user = defused(user);
+    format!(
+        "Registration: by root. From now on {user} needs a code, and the first that a login\n\
+         accepts shows that the phone has the key. Hand over the key and the recovery codes;\n\
+         keep neither.\n"
+    )
+}
+
 /// After a picture was written to a file.
 pub fn picture_is_a_secret(path: &Path) -> String {
     let path = defused(&path.display().to_string());

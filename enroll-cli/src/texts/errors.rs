@@ -38,6 +38,54 @@ fn halves(error: &Error) -> (String, String) {
             "only root may look at other users.",
             "Run it with sudo, or without a name to see what is set up for yourself.",
         ),
+        Error::AdministratorsOnly => both("only root may do this.", "Run it with sudo."),
+        Error::TrialHolds(until) => (
+            format!("a policy is on trial until {}.", clock::readable(*until)),
+            "Nothing was changed. Make it permanent with `twinlock policy confirm` or end it with \
+             `twinlock policy try --end`; another trial takes its place with --replace."
+                .to_owned(),
+        ),
+        Error::NoTrial(None) => both(
+            "no policy is on trial.",
+            "Begin with `twinlock policy try NEW --for 10m`.",
+        ),
+        Error::NoTrial(Some(state)) => (
+            format!("no policy is on trial any more: {state}."),
+            "policy.toml holds, as before the trial. Begin anew with `twinlock policy try NEW --for 10m`.".to_owned(),
+        ),
+        Error::NotTried => both(
+            "no login has taken a code under the trial yet.",
+            "Log in with a code from a second terminal, then confirm; or confirm without one by --force.",
+        ),
+        Error::NotATrial(path) => (
+            format!("{} is not as `twinlock policy try` writes it.", path.display()),
+            "End it with `twinlock policy try --end`, and begin anew.".to_owned(),
+        ),
+        Error::NoBootId => both(
+            "the kernel does not say which boot this is, so no trial could hold.",
+            "See that /proc is mounted: /proc/sys/kernel/random/boot_id",
+        ),
+        Error::LocksOut(names) => (
+            format!("with this policy no administrator could log in ({}).", names.join(", ")),
+            "Nothing was changed. Enrol one first (`twinlock enroll`, or `twinlock enroll --user NAME`), let \
+             them enrol at a login (unenrolled, enroll_at), or insist with --force."
+                .to_owned(),
+        ),
+        Error::ChangedMeanwhile => both(
+            "somebody else changed the policy at the same time.",
+            "Nothing was changed. Look at it with `twinlock policy show`, then run this again.",
+        ),
+        Error::YesMissing => both(
+            "this cannot be undone, and there is no terminal to ask at.",
+            "Add --yes.",
+        ),
+        Error::NotConfirmed => both("it was not confirmed.", "Nothing was changed."),
+        Error::NotRemoved(why) => (
+            format!("not everything could be removed: {}.", why.join("; ")),
+            "The ledger's record was kept, so logins are refused meanwhile. Remove the rest by hand, then run \
+             this again."
+                .to_owned(),
+        ),
         Error::NoTerminal => both(
             "enroll needs somebody at a terminal, to scan a picture and type a code.",
             "Run it in a terminal; a script uses `twinlock enroll --unattended`.",
@@ -54,7 +102,7 @@ fn halves(error: &Error) -> (String, String) {
             "--json leaves no room for a picture on the terminal.",
             "Use --qr png or svg with --output FILE, or leave --qr out.",
         ),
-        Error::AlreadyEnrolled { path, labels } => already_enrolled(path, labels),
+        Error::AlreadyEnrolled { path, labels, user } => already_enrolled(path, labels, user.as_deref()),
         Error::Damaged { path, fault } => (
             format!("{}: {fault}.", path.display()),
             "Nothing was changed. Restore the file from a backup; or move it away, and ask an \
@@ -114,17 +162,22 @@ fn both(what: &str, mend: &str) -> (String, String) {
     (what.to_owned(), mend.to_owned())
 }
 
-fn already_enrolled(path: &Path, labels: &[String]) -> (String, String) {
+fn already_enrolled(path: &Path, labels: &[String], user: Option<&str>) -> (String, String) {
     let names: Vec<_> = labels.iter().map(|label| format!("{label:?}")).collect();
+    let whose = user.map_or("your login".to_owned(), |user| format!("the login of {user}"));
     let what = format!(
-        "your login has {} already: {} ({}).",
+        "{whose} has {} already: {} ({}).",
         count(labels.len(), "authenticator"),
         names.join(", "),
         path.display()
     );
-    let mend = "Nothing was changed. `twinlock status` shows what is set up. If the phone is lost, ask an \
-                administrator to run `twinlock reset` for you, then enrol again.";
-    (what, mend.to_owned())
+    let mend = match user {
+        None => "Nothing was changed. `twinlock status` shows what is set up. If the phone is lost, ask an \
+             administrator to run `twinlock reset` for you, then enrol again."
+            .to_owned(),
+        Some(user) => format!("Nothing was changed. If it shall be replaced, `twinlock reset {user}` first."),
+    };
+    (what, mend)
 }
 
 fn file(doing: &str, path: &Path, error: &std::io::Error) -> (String, String) {
@@ -162,6 +215,10 @@ fn mend(fault: &Fault) -> String {
             "Restore it from a backup, or start it anew as root.".to_owned()
         }
         Fault::FileSizeLimit => "Raise it: ulimit -f unlimited".to_owned(),
+        Fault::Helper(_) => {
+            "See that /usr/libexec/twinlock/check is root's with mode 4755, on a file system without nosuid."
+                .to_owned()
+        }
         Fault::Random => "Run it again when the host has finished starting.".to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use twinlock_policy::{Doubt, Mismatch, TrialState};
 use twinlock_system::Fault;
 
 use super::{count, defused};
-use crate::policy::{Check, Explained, Finding, Grace, Show};
+use crate::policy::{Check, Explained, Finding, Grace, Required, Show, Trial};
 
 /// Faults, then warnings: place and message, and below how to mend it.
 pub fn findings(faults: &[Finding<'_>], warnings: &[Finding<'_>]) -> String {
@@ -209,5 +209,66 @@ fn grace(grace: &Grace) -> Option<String> {
             Some(format!("{} from the first login, which only root can look up", count(days as usize, "day")))
         }
         _ => None,
+    }
+}
+
+/// The last line about a new text that is no policy.
+pub fn nothing_was_changed(faults: usize) -> String {
+    format!("Nothing was changed: the new policy would have {}.\n", count(faults, "fault"))
+}
+
+/// What `policy require` did.
+pub fn required(report: &Required) -> String {
+    let value = match report.require_mfa {
+        "on" => "true",
+        "off" => "false",
+        _ => "\"report\"",
+    };
+    let done = if report.changed { "" } else { " already: unchanged" };
+    let rules = match report.rules_of_their_own {
+        0 => String::new(),
+        1 => "1 rule says for itself what it requires (`twinlock policy show`).\n".to_owned(),
+        more => format!("{more} rules say for themselves what they require (`twinlock policy show`).\n"),
+    };
+    format!("{}: require_mfa = {value}{done}\n{rules}", defused(&report.file))
+}
+
+/// What `policy require` warns of.
+pub fn required_but(report: &Required) -> String {
+    administrators(report.nobody_enrolled, report.locked_out)
+}
+
+/// What `policy try` and `policy confirm` warn of.
+pub fn trial_but(report: &Trial) -> String {
+    administrators(report.nobody_enrolled, report.locked_out)
+}
+
+fn administrators(nobody_enrolled: bool, locked_out: bool) -> String {
+    if locked_out {
+        "twinlock: warning: no administrator can log in under this policy.\n  \
+         Keep this session open, and enrol one: `twinlock enroll`, or `twinlock enroll --user NAME`\n"
+            .to_owned()
+    } else if nobody_enrolled {
+        "twinlock: warning: no administrator is enrolled yet; the next login of one leads through enrolment.\n  \
+         Keep this session open until one has logged in with a code.\n"
+            .to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// What `policy try` and `policy confirm` did.
+pub fn trial_report(report: &Trial) -> String {
+    let until = report.until.as_deref().unwrap_or_default();
+    match report.trial {
+        "begun" => format!(
+            "On trial until {until}; then policy.toml holds again, by itself.\n\
+             Keep this session open and log in with a code from a second one. Then:\n  \
+             twinlock policy confirm      makes it permanent\n  \
+             twinlock policy try --end    ends it now\n"
+        ),
+        "ended" => "The trial has ended: policy.toml holds again.\n".to_owned(),
+        "confirmed" => "Permanent: policy.toml is what was on trial.\n".to_owned(),
+        _ => "No policy is on trial: unchanged.\n".to_owned(),
     }
 }

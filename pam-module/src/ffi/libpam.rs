@@ -1,8 +1,9 @@
 //! Calls into libpam that the `pam` crate does not make.
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
 use pam::constants::PamResultCode;
+use pam::items::ItemType;
 use pam::module::PamHandle;
 
 use crate::marker::Marker;
@@ -11,6 +12,7 @@ use crate::marker::Marker;
 unsafe extern "C" {
     fn pam_syslog(handle: *const PamHandle, priority: c_int, format: *const c_char, ...);
     fn pam_getenv(handle: *mut PamHandle, name: *const c_char) -> *const c_char;
+    fn pam_set_item(handle: *mut PamHandle, item: c_int, value: *const c_void) -> c_int;
     fn pam_putenv(handle: *mut PamHandle, name_and_value: *const c_char) -> c_int;
 }
 
@@ -39,6 +41,15 @@ pub fn write_variable(handle: &mut PamHandle, name_and_value: &str) -> bool {
     let Ok(text) = CString::new(name_and_value) else { return false };
     // SAFETY: the handle is valid through the hook and the text is terminated; libpam keeps a copy.
     unsafe { pam_putenv(handle, text.as_ptr()) == PamResultCode::PAM_SUCCESS as c_int }
+}
+
+/// Sets PAM_AUTHTOK for the modules behind this one: pam_set_item(3), which copies it. False when libpam refused.
+pub fn set_password(handle: &mut PamHandle, password: &[u8]) -> bool {
+    let Ok(password) = CString::new(password) else { return false };
+    // SAFETY: the handle is valid through the hook; PAM_AUTHTOK takes a terminated string, of which libpam keeps a
+    // copy. Ours is wiped with every block that is freed.
+    let set = unsafe { pam_set_item(handle, ItemType::AuthTok as c_int, password.as_ptr().cast()) };
+    set == PamResultCode::PAM_SUCCESS as c_int
 }
 
 /// The marker that an earlier hook of this transaction left, if any.

@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+use crate::measures::GROUPS;
+
 /// What a run was asked for.
 #[derive(Debug, Default)]
 pub struct Arguments {
     /// Figures of an earlier run to compare with.
     pub base: Option<PathBuf>,
+    /// The only group of figures to measure; all when there is none.
+    pub only: Option<String>,
     /// Whether to tell which functions a right code is spent in; builds a copy of the module with names.
     pub profile: bool,
 }
@@ -24,10 +28,15 @@ impl Arguments {
                     }
                     arguments.base = Some(path);
                 }
+                "--only" => arguments.only = Some(group(words.next())?),
                 "--profile" => arguments.profile = true,
                 other => return Err(format!("unknown word {other:?}")),
             }
         }
         Ok(arguments)
     }
+}
+
+fn group(word: Option<String>) -> Result<String, String> {
+    word.filter(|word| GROUPS.contains(&word.as_str())).ok_or(format!("--only wants one of {GROUPS:?}"))
 }

@@ -23,6 +23,7 @@ use std::time::Instant;
 
 use arguments::Arguments;
 use client::Client;
+use profile::Profile;
 use progress::Progress;
 
 fn main() -> ExitCode {
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(why) => {
-            eprintln!("bench: {why}\nusage: bench [--base FILE] [--profile]");
+            eprintln!("bench: {why}\nusage: bench [--base FILE] [--only GROUP] [--profile]");
             return ExitCode::from(2);
         }
     };
@@ -46,8 +47,8 @@ fn main() -> ExitCode {
     let measured = std::thread::scope(|scope| {
         let work = scope.spawn(|| {
             let progress = Progress::default();
-            let figures = measures::all(&client, &progress);
-            let profile = with_names.as_deref().map(|module| profile::of_a_right_code(&client, module));
+            let figures = measures::all(&client, arguments.only.as_deref(), &progress);
+            let profile = with_names.as_deref().map(|module| Profile::of_a_right_code(&client, module));
             progress.done();
             (figures, profile)
         });
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
     let seconds = started.elapsed().as_secs();
     text.push_str(&format!("\n{seconds} seconds; figures in {}\n", record::write(&figures).display()));
     if let Some(profile) = profile {
-        text.push_str(&format!("\n{profile}"));
+        text.push_str(&format!("\n{}", profile.keep()));
     }
     // Somebody may have closed the pipe; the figures are in their file.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());

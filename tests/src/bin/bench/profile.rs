@@ -1,8 +1,8 @@
 //! Where a right code's instructions go: the functions by cost, less what an empty login spends in them. Measured on a
 //! copy of the module that kept its names, which is otherwise built like the one that is measured.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,11 +11,12 @@ use twinlock_tests::process;
 use crate::client::{self, Client};
 use crate::contestant::Contestant;
 use crate::measures::instructions::{self, OUTPUT};
-use crate::stage::{Login, Stage, Storage};
+use crate::stage::{Stage, Storage};
 
 /// Functions that are told.
 const TOP: usize = 10;
-const LONGEST_NAME: usize = 110;
+/// Instructions from which on a function is written down.
+const LEAST: i64 = 100;
 
 /// Builds the module with its names; returns its path. Outside of a host.
 pub fn build() -> PathBuf {
@@ -32,53 +33,117 @@ pub fn build() -> PathBuf {
     target.join("release/libpam_twinlock.so")
 }
 
-/// The functions that a right code without rules is spent in, by their own cost and with what they call.
-pub fn of_a_right_code(client: &Client, module: &Path) -> String {
-    let stage = Stage::new(client, Storage::Memory);
-    stage.host.install_module(module);
-    let [own, inclusive] = ["no", "yes"].map(|inclusive| {
-        let permit = costs(client, &stage.permitted(), inclusive);
-        let mut costs: Vec<(String, i64)> = costs(client, &stage.right_code(Contestant::Twinlock), inclusive)
-            .into_iter()
-            .map(|(name, cost)| (name.clone(), cost - permit.get(&name).copied().unwrap_or(0)))
-            .collect();
-        costs.sort_by_key(|(_, cost)| std::cmp::Reverse(*cost));
-        costs
-    });
-    let all = [("own cost", &own), ("with all that is called", &inclusive)];
-    let mut whole = String::new();
-    for (what, costs) in all {
-        writeln!(whole, "Right code, no rules, added instructions by function, {what}:").expect("a string");
-        whole.extend(costs.iter().take_while(|(_, cost)| *cost >= 100).map(row));
-    }
-    let path = client::folder().join("profile.txt");
-    // The file is for the reader outside; the host may cover its folder, so it is written by the caller's text too.
-    let _ = std::fs::write(path, &whole);
-    let mut top = format!("Right code, no rules: the {TOP} functions that cost most\n");
-    top.extend(own.iter().take(TOP).map(row));
-    top + "\n" + &whole
+/// What a right code without rules is spent in.
+#[derive(Debug)]
+pub struct Profile {
+    /// The functions by their own cost, most first.
+    own: Vec<Cost>,
+    /// The functions by their cost with all that they call.
+    inclusive: Vec<Cost>,
+    /// What callgrind wrote, for other readers of it.
+    raw: Vec<u8>,
 }
 
-fn row((name, cost): &(String, i64)) -> String {
-    let name: String = name.chars().take(LONGEST_NAME).collect();
+type Cost = (String, i64);
+
+impl Profile {
+    /// Measures it with this copy of the module, on a host of its own.
+    pub fn of_a_right_code(client: &Client, module: &Path) -> Self {
+        let stage = Stage::new(client, Storage::Memory);
+        stage.host.install_module(module);
+        instructions::count(client, &stage.permitted());
+        let without = ["no", "yes"].map(costs);
+        instructions::count(client, &stage.right_code(Contestant::Twinlock));
+        let [own, inclusive] = ["no", "yes"].map(costs);
+        Self {
+            own: added(own, &without[0]),
+            inclusive: added(inclusive, &without[1]),
+            raw: std::fs::read(OUTPUT).expect("callgrind's output"),
+        }
+    }
+
+    /// Writes all of it into the target folder, outside of a host; returns the first lines and where the rest is.
+    pub fn keep(&self) -> String {
+        let folder = client::folder();
+        let (text, raw) = (folder.join("profile.txt"), folder.join("callgrind.out"));
+        std::fs::write(&raw, &self.raw).expect("a file in the target folder");
+        let lists = [("by their own cost", &self.own), ("with all that they call", &self.inclusive)];
+        let lists = lists.map(|(how, costs)| {
+            let costs = costs.iter().take_while(|(_, cost)| *cost >= LEAST);
+            format!("Right code, no rules: functions {how}\n{}\n", costs.map(row).collect::<String>())
+        });
+        std::fs::write(&text, lists.concat()).expect("a file in the target folder");
+        let top: String = self.own.iter().take(TOP).map(row).collect();
+        format!(
+            "Right code, no rules: the {TOP} functions that cost most\n{top}all: {}, {}\n",
+            text.display(),
+            raw.display()
+        )
+    }
+}
+
+fn row((name, cost): &Cost) -> String {
     format!("{cost:>9}  {name}\n")
 }
 
-/// Instructions by function.
-fn costs(client: &Client, login: &Login, inclusive: &str) -> BTreeMap<String, i64> {
-    instructions::count(client, login);
+/// What is more than without the module, most first.
+fn added(with: BTreeMap<String, i64>, without: &BTreeMap<String, i64>) -> Vec<Cost> {
+    let less = |name: &str| without.get(name).copied().unwrap_or(0);
+    let mut costs: Vec<Cost> =
+        with.into_iter().map(|(name, cost)| (name.clone(), cost - less(&name))).collect();
+    costs.sort_by_key(|(_, cost)| Reverse(*cost));
+    costs
+}
+
+/// Instructions by function, of the login that was counted last.
+fn costs(inclusive: &str) -> BTreeMap<String, i64> {
     let mut command = process::command("callgrind_annotate");
     command.args(["--threshold=100", "--auto=no", &format!("--inclusive={inclusive}"), OUTPUT]);
     let text = process::run(&mut command).ok().stdout;
-    let mut costs = BTreeMap::new();
+    let mut costs: BTreeMap<String, i64> = BTreeMap::new();
     for line in text.lines() {
         // 12,345 ( 1.23%)  file:function [object]
         let Some((number, rest)) = line.trim_start().split_once(" (") else { continue };
-        let (Ok(cost), Some((_, name))) = (number.replace(',', "").parse::<i64>(), rest.split_once(")  "))
+        let Some((name, cost)) =
+            rest.split_once(")  ").and_then(|(_, name)| Some((named(name)?, cost(number)?)))
         else {
             continue;
         };
-        *costs.entry(name.to_owned()).or_default() += cost;
+        // A function stands there once for each file that was inlined into it. With what it calls, the largest is all.
+        let known = costs.entry(name).or_default();
+        *known = if inclusive == "yes" { cost.max(*known) } else { *known + cost };
     }
     costs
+}
+
+fn cost(number: &str) -> Option<i64> {
+    number.replace(',', "").parse().ok()
+}
+
+/// The function and the object's file name, of `file:function [object]`.
+fn named(name: &str) -> Option<String> {
+    let (name, object) = name.split_once(" [").unwrap_or((name, ""));
+    // A colon of the path, not of a Rust name.
+    let function = name
+        .match_indices(':')
+        .find(|(at, _)| !name[at + 1..].starts_with(':'))
+        .map(|(at, _)| &name[at + 1..])?;
+    let object = object.trim_end_matches(']').rsplit('/').next().unwrap_or_default();
+    Some(if object.is_empty() { function.to_owned() } else { format!("{function} [{object}]") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn a_function_is_named_without_its_path() {
+        let cases = [
+            ("./malloc/./malloc/malloc.c:free [/usr/lib/libc.so.6]", "free [libc.so.6]"),
+            ("???:toml::de::parse [/usr/lib/security/pam_twinlock.so]", "toml::de::parse [pam_twinlock.so]"),
+        ];
+        for (line, name) in cases {
+            assert_eq!(named(line).as_deref(), Some(name));
+        }
+    }
 }

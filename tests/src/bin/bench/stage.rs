@@ -84,6 +84,9 @@ impl Stage {
         services(&host);
         let maria = host.add_user("maria", "correct horse");
         let newcomer = host.add_user("newcomer", "battery staple");
+        for group in policies::groups() {
+            host.add_group(&group, if group == policies::GROUP { &["maria"] } else { &[] });
+        }
         let (our_secret, our_code) = enrol_ours(&host);
         let (google_secret, google_code) = enrol_google(&maria);
         host.write(oath_file("maria"), &oath_line("maria"), 0o600);

@@ -49,7 +49,10 @@ fn row(figure: &Figure, base: Option<&Base>) -> String {
 /// Ours to google-authenticator's.
 fn ratio(figure: &Figure) -> String {
     match (figure.of(Contestant::Twinlock), figure.of(Contestant::Google)) {
-        (Some(ours), Some(theirs)) if theirs > 0.0 => format!("{:.2}", ours / theirs),
+        (Some(ours), Some(theirs)) if theirs > 0.0 && ours / theirs < 100.0 => {
+            format!("{:.2}", ours / theirs)
+        }
+        (Some(ours), Some(theirs)) if theirs > 0.0 => format!("{:.0}", ours / theirs),
         _ => String::new(),
     }
 }

@@ -72,6 +72,6 @@ fn relocations(module: &Path) -> f64 {
 
 fn glibc(module: &Path) -> f64 {
     let text = readelf("--version-info", module);
-    let minor = |word: &str| word.split('.').next()?.parse::<u32>().ok();
+    let minor = |rest: &str| rest.split(|letter: char| !letter.is_ascii_digit()).next()?.parse::<u32>().ok();
     f64::from(text.split("GLIBC_2.").skip(1).filter_map(minor).max().unwrap_or(0))
 }

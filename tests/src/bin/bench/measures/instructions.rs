@@ -38,7 +38,7 @@ pub fn all(client: &Client, stage: &Stage, progress: &Progress) -> Vec<Figure> {
         ("right_code_30_rules", "  right code, 30 rules", policies::thirty_rules()),
         (
             "right_code_10000_users",
-            "  right code, 10,000 users and 100 groups named",
+            "  right code, 10,000 users and 100 groups",
             policies::ten_thousand_users(),
         ),
     ] {

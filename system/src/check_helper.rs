@@ -1,0 +1,139 @@
+//! Asking the setuid check helper: for whoever is not root. The helper believes nothing of us but the real UID; we
+//! believe its one word.
+//!
+//! It is started from inside hosts that are not ours, so no signal of it may reach them: what is written goes by
+//! `send` without SIGPIPE, its end is noticed by the end of its output, and every wait has a limit.
+
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, send, shutdown, socketpair};
+use zeroize::Zeroizing;
+
+use crate::Fault;
+
+/// Where the helper is. A constant of the build, like all paths.
+pub const PATH: &str = "/usr/libexec/twinlock/check";
+/// How long an answer may take: the ledger's lock, and a disk that is slow.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest answer that is read, in bytes.
+const MOST: u64 = 16 * 1024;
+
+/// What the helper said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// `accepted`, `rejected`, `refused`, `unavailable` or `status`.
+    pub word: String,
+    details: Vec<(String, String)>,
+}
+
+impl Reply {
+    /// A detail of the reply, as in `reason`, `wait`, `left`.
+    pub fn detail(&self, key: &str) -> Option<&str> {
+        self.details.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// A detail that is a number.
+    pub fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
+        self.detail(key)?.parse().ok()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let word = lines.next()?.to_owned();
+        let detail = |line: &str| line.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+        Some(Self { word, details: lines.filter_map(detail).collect() })
+    }
+}
+
+/// Runs one operation of the helper's (`status`, `verify`, `change`, `disable`, `enable`) for the real user of this
+/// process. `input` is what the helper reads: lines of `key=value`.
+///
+/// # Errors
+/// [`Fault::Helper`] when it is not there, does not answer in time, or says nothing.
+pub fn ask(operation: &str, input: &[u8]) -> Result<Reply, Fault> {
+    let failed = |errno: Errno| Fault::Io { doing: "run", path: Path::new(PATH).to_owned(), errno };
+    let (ours, theirs) =
+        socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).map_err(failed)?;
+    let mut child = Command::new(PATH)
+        .arg(operation)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| failed(crate::file::errno(&error)))?;
+    let deadline = Instant::now() + PATIENCE;
+    let said = tell(&ours, input).map_err(failed);
+    let mut text = Zeroizing::new(String::new());
+    let heard = match child.stdout.take() {
+        Some(output) if said.is_ok() => hear(output, &mut text, deadline),
+        _ => Err(Fault::Helper("it takes no input")),
+    };
+    if heard.is_ok() {
+        // It has closed its output, so it is at its end. A host may have reaped it already.
+        let _ = child.wait();
+    }
+    said?;
+    heard?;
+    Reply::parse(&text).ok_or(Fault::Helper("it says nothing"))
+}
+
+fn tell(socket: &OwnedFd, mut input: &[u8]) -> nix::Result<()> {
+    while !input.is_empty() {
+        match send(socket.as_raw_fd(), input, MsgFlags::MSG_NOSIGNAL) {
+            Ok(sent) => input = input.get(sent..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    shutdown(socket.as_raw_fd(), Shutdown::Write)
+}
+
+fn hear(mut output: std::process::ChildStdout, text: &mut String, deadline: Instant) -> Result<(), Fault> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
+    let mut buffer = [0; 1024];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) => return Err(Fault::Helper("it does not answer")),
+            Ok(_) => {}
+            Err(Errno::EINTR) if Instant::now() < deadline => continue,
+            Err(_) => return Err(Fault::Helper("it cannot be heard")),
+        }
+        match output.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(Fault::Helper("it cannot be heard")),
+        }
+        if bytes.len() as u64 > MOST {
+            return Err(Fault::Helper("it says too much"));
+        }
+    }
+    text.push_str(std::str::from_utf8(&bytes).map_err(|_| Fault::Helper("it says something else"))?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_reply_is_one_word_and_details() {
+        let reply = Reply::parse("rejected\nreason=throttled\nwait=5\n").unwrap();
+        assert_eq!(
+            (reply.word.as_str(), reply.detail("reason"), reply.number("wait")),
+            ("rejected", Some("throttled"), Some(5))
+        );
+        assert_eq!(Reply::parse(""), None);
+    }
+}

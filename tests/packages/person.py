@@ -1,0 +1,172 @@
+"""A person at a terminal, with a phone."""
+
+import base64
+import fcntl
+import hashlib
+import hmac
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import termios
+import time
+
+from folder import ENVIRONMENT
+
+PATIENCE = 40
+
+
+class Phone:
+    """An app that holds one secret: SHA1, six digits, 30 seconds (RFC 6238)."""
+
+    def __init__(self, key):
+        self.secret = base64.b32decode(key.replace(" ", ""))
+
+    def _code(self, step):
+        digest = hmac.new(self.secret, struct.pack(">Q", step), hashlib.sha1).digest()
+        start = digest[-1] & 15
+        return f"{(struct.unpack('>I', digest[start:start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
+
+    def code(self, steps=0):
+        return self._code(int(time.time()) // 30 + steps)
+
+    def wrong_code(self):
+        near = {self.code(steps) for steps in range(-8, 9)}
+        return next(code for code in ("000000", "111111", "222222") if code not in near and code != "0")
+
+
+class Terminal:
+    """A program on a terminal of 80 by 24."""
+
+    def __init__(self, words, rows=24):
+        pid, self.descriptor = pty.fork()
+        if pid == 0:
+            os.chdir("/")
+            os.execvpe(words[0], words, {**ENVIRONMENT, "TERM": "vt220"})
+        self.pid = pid
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
+        self.sent = ""
+        self._seen = 0
+        self.status = None
+
+    def _read(self, deadline):
+        ready, _, _ = select.select([self.descriptor], [], [], max(0, deadline - time.monotonic()))
+        if not ready:
+            return False
+        try:
+            data = os.read(self.descriptor, 65536)
+        except OSError:
+            return None
+        if not data:
+            return None
+        self.sent += data.decode(errors="replace").replace("\r", "")
+        return True
+
+    def expect(self, *texts):
+        """Waits for one of the texts behind what was expected before; returns which, and raises if none comes."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = [(self.sent.find(text, self._seen), text) for text in texts]
+            found = sorted((at, text) for at, text in found if at >= 0)
+            if found:
+                at, text = found[0]
+                self._seen = at + len(text)
+                return text
+            if not self._read(deadline):
+                raise RuntimeError(f"none of {texts} came on the terminal:\n{self.sent[-3000:]}")
+
+    def type(self, text):
+        os.write(self.descriptor, (text + "\n").encode())
+
+    def end(self):
+        """Reads to the end; returns the exit status."""
+        deadline = time.monotonic() + PATIENCE
+        while self._read(deadline):
+            pass
+        return self.stop()
+
+    def stop(self):
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if not pid:
+                os.kill(self.pid, signal.SIGHUP)
+                time.sleep(0.2)
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if not pid:
+                os.kill(self.pid, signal.SIGKILL)
+                pid, status = os.waitpid(self.pid, 0)
+            self.status = os.waitstatus_to_exitcode(status)
+            os.close(self.descriptor)
+        return self.status
+
+
+class Sshd:
+    """A real sshd of a host, on the loopback of this network namespace."""
+
+    port = 2200
+
+    def __init__(self, host, config=""):
+        Sshd.port += 1
+        self.host, self.number = host, Sshd.port
+        host.must("ssh-keygen", "-A")
+        host.write(
+            "/etc/ssh/sshd_config.d/00-test.conf",
+            f"{config}\nPort {self.number}\nListenAddress 127.0.0.1\nUseDNS no\nPrintMotd no\nPrintLastLog no\n",
+        )
+        host.must("/usr/sbin/sshd", "-t")
+        self.process = subprocess.Popen(
+            host.command("/usr/sbin/sshd", "-D"), env=ENVIRONMENT, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        deadline = time.monotonic() + PATIENCE
+        while not self._listens():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise RuntimeError(f"sshd does not listen: {host.log[-20:]}")
+            time.sleep(0.05)
+
+    def _listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.number)) == 0
+
+    def client(self, user, *options):
+        return Terminal(self.host.command(
+            "ssh", "-F", "none", "-p", str(self.number), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1", *options, "-l", user, "127.0.0.1",
+        ))
+
+    def stop(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+
+def key_on(terminal):
+    """The key that stands on the screen, without the words behind it."""
+    found = re.search(r"Key: ((?:[A-Z2-7]{4} ?)+)", terminal.sent)
+    if not found:
+        raise RuntimeError(f"no key on the screen:\n{terminal.sent[-3000:]}")
+    return found.group(1)
+
+
+def enrols(terminal, password, prompt="assword: "):
+    """Goes through a first login: password, key, code, recovery codes, shell. Returns the phone."""
+    terminal.expect(prompt)
+    terminal.type(password)
+    terminal.expect("Verification code: ")
+    phone = Phone(key_on(terminal))
+    terminal.type(phone.code())
+    terminal.expect("Press Enter")
+    terminal.expect(": ")
+    terminal.type("")
+    terminal.expect("in$ ", "$ ")
+    return phone
+
+
+def leaves(terminal):
+    terminal.type("exit")
+    return terminal.end()
