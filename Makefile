@@ -16,6 +16,7 @@ PAMDIR ?= /usr/lib/$(MULTIARCH)/security
 STATEDIR = $(DESTDIR)/var/lib/twinlock
 MODULE = target/release/libpam_twinlock.so
 COMMAND = target/release/twinlock
+CHECK = target/release/twinlock-check
 
 # The date of the build is the date of the sources, so that two builds are the same (reproducible-builds.org).
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
@@ -25,11 +26,13 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 build: build-packages
 	$(CARGO) build --release --locked -p pam_twinlock
 	$(CARGO) build --release --locked -p twinlock
+	$(CARGO) build --release --locked -p twinlock-check
 
 install:
-	@test -f $(MODULE) && test -f $(COMMAND) || { echo "nothing is built yet: run 'make build' first" >&2; exit 1; }
+	@test -f $(MODULE) && test -f $(COMMAND) && test -f $(CHECK) || { echo "nothing is built yet: run 'make build' first" >&2; exit 1; }
 	install -D -m 0644 $(MODULE) $(DESTDIR)$(PAMDIR)/pam_twinlock.so
 	install -D -m 0755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/twinlock
+	install -D -m 4755 $(CHECK) $(DESTDIR)/usr/libexec/twinlock/check
 	install -d -m 0755 $(DESTDIR)/etc/twinlock $(DESTDIR)/etc/twinlock/policy.d
 	test -e $(DESTDIR)/etc/twinlock/policy.toml || \
 		install -m 0644 packaging/policy.toml $(DESTDIR)/etc/twinlock/policy.toml
@@ -41,7 +44,7 @@ install:
 uninstall:
 	@! grep -ls '^[^#]*pam_twinlock' $(DESTDIR)/etc/pam.d/* || \
 		{ echo "the PAM files above still name pam_twinlock.so: take the lines out first, or nobody can log in" >&2; exit 1; }
-	rm -f $(DESTDIR)$(PAMDIR)/pam_twinlock.so $(DESTDIR)$(PREFIX)/bin/twinlock
+	rm -f $(DESTDIR)$(PAMDIR)/pam_twinlock.so $(DESTDIR)$(PREFIX)/bin/twinlock $(DESTDIR)/usr/libexec/twinlock/check
 
 demo: test-packages-installed build
 	@$(CARGO) run --quiet --locked -p twinlock-tests --bin demo

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use nix::unistd::write;
 use twinlock_verifier::verdict::Accepted;
-use twinlock_verifier::{By, Rejection};
+use twinlock_verifier::By;
 
 /// Exit status of an input or argument that is not taken.
 pub const USAGE: u8 = 2;
@@ -80,21 +80,6 @@ impl Answer {
     pub fn give(self) -> ExitCode {
         let _ = write(std::io::stdout(), self.text.as_bytes());
         ExitCode::from(self.status)
-    }
-}
-
-/// A word for a rejection: the log's and the answer's `reason`.
-pub fn reason(rejection: Rejection) -> &'static str {
-    match rejection {
-        Rejection::Empty => "empty",
-        Rejection::Unshaped => "unshaped",
-        Rejection::Replayed => "replayed",
-        Rejection::Wrong => "wrong",
-        Rejection::WrongRecovery => "wrong_recovery_code",
-        Rejection::Clock => "clock",
-        Rejection::Throttled { .. } => "throttled",
-        Rejection::Disabled => "disabled",
-        Rejection::Unregistered => "credential_unregistered",
     }
 }
 

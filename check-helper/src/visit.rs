@@ -8,7 +8,7 @@ use twinlock_system::{policy_files, Paths, Ruling, Standing, Trouble, User};
 use twinlock_verifier::verdict::Accepted;
 use twinlock_verifier::{By, Credential, Record, Rejection, Source, Typed, Verdict};
 
-use crate::answer::{reason, Answer};
+use crate::answer::Answer;
 use crate::audit::{send, Level};
 use crate::input::Input;
 
@@ -110,14 +110,14 @@ impl<'a> Visit<'a> {
 
     fn reject(&self, rejection: Rejection) -> Answer {
         let mut line = self.line("code_rejected");
-        line.plain("reason", reason(rejection));
+        line.plain("reason", rejection.word());
         let answer = match rejection {
             Rejection::Throttled { wait } => {
                 line.plain("wait", &wait.to_string());
-                Answer::rejected(reason(rejection)).with("wait", wait)
+                Answer::rejected(rejection.word()).with("wait", wait)
             }
-            Rejection::Unregistered => Answer::unavailable(reason(rejection)),
-            _ => Answer::rejected(reason(rejection)),
+            Rejection::Unregistered => Answer::unavailable(rejection.word()),
+            _ => Answer::rejected(rejection.word()),
         };
         send(Level::Notice, &line);
         answer

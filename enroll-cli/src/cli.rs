@@ -52,6 +52,16 @@ pub enum Command {
     Reset(Reset),
     /// Say of every account whether a code is required, and how it stands (root)
     Report(Report),
+    /// Find what is wrong with this host: who would be kept out, and where a code can be skipped (root)
+    ///
+    /// Looks at PAM's stacks, sshd, the clock, the policy, and all that belongs to Twinlock. Changes nothing. Ends with 1
+    /// when a login would fail or a code could be skipped.
+    Doctor(Doctor),
+    /// Make SSH, or all logins, ask for a code; or undo that (root)
+    ///
+    /// Shows the change and makes it, unless it would let anybody in without a code or keep everybody out. A copy of
+    /// every file that is touched is kept, and --undo brings each back.
+    Setup(Setup),
     /// Look at the policy that says who needs a code, or change it
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Policy {
@@ -137,6 +147,41 @@ pub struct Status {
 /// `twinlock verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlock doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Look at this user alone, and at sshd as it is for them
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Look at sshd as it is for this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<IpAddr>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlock setup`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub struct Setup {
+    /// Logins by SSH: the stack of sshd, and sshd itself
+    #[arg(long, group = "what")]
+    pub ssh: bool,
+    /// All logins, by the distribution's own tool, and sshd itself where there is one
+    #[arg(long, group = "what")]
+    pub all_logins: bool,
+    /// Bring back every file as it was
+    #[arg(long, group = "what")]
+    pub undo: bool,
+    /// Show the change and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,7 @@ mod administrators;
 mod audit;
 mod caller;
 mod cli;
+mod doctor;
 mod enroll;
 mod error;
 mod in_force;
@@ -13,6 +14,7 @@ mod policy;
 mod present;
 mod report;
 mod reset;
+mod setup;
 mod status;
 mod terminal;
 mod texts;
@@ -64,6 +66,8 @@ fn run(command: &Command) -> Result<Exit, Error> {
         Command::Unlock(options) => unlock::run(options, &caller, &paths),
         Command::Reset(options) => reset::run(options, &caller, &paths),
         Command::Report(options) => report::run(options, &caller, &paths),
+        Command::Doctor(options) => doctor::run(options, &caller, &paths),
+        Command::Setup(options) => setup::run(options, &caller, &paths),
         Command::Policy { command } => policy::run(command, &caller, &paths),
     }
 }

@@ -7,7 +7,7 @@ mod require;
 mod show;
 mod trial;
 
-pub use check::Check;
+pub use check::{Check, unknown_groups};
 pub use explain::{Explained, Grace};
 pub use require::Required;
 pub use show::Show;

@@ -23,6 +23,8 @@ pub struct Removed {
     pub record_of: Option<String>,
     /// Paths.
     pub removed: Vec<String>,
+    /// Nothing is left.
+    pub complete: bool,
 }
 
 /// Of many UIDs.
@@ -52,9 +54,10 @@ fn one(name: &str, options: &cli::Reset, act: &mut Act, paths: &Paths) -> Result
     }
     let record_of = record_of(user.uid, paths).filter(|name| *name != user.name);
     let Removal { removed, failed } = Removal::of(user.uid, Some(&user), paths);
-    let report = Removed { user: Some(user.name), uid: user.uid, record_of, removed };
+    let complete = failed.is_empty();
+    let report = Removed { user: Some(user.name), uid: user.uid, record_of, removed, complete };
     act.note("removed", &report.removed.len().to_string());
-    if report.removed.is_empty() && failed.is_empty() {
+    if report.removed.is_empty() && complete {
         act.unchanged();
     }
     if options.json {
@@ -88,8 +91,9 @@ fn orphans(options: &cli::Reset, act: &mut Act, paths: &Paths) -> Result<Exit, E
     let mut report = Orphans { removed: Vec::new(), not_looked_up };
     for (uid, record_of) in found {
         let removal = Removal::of(uid, None, paths);
+        let complete = removal.failed.is_empty();
         failed.extend(removal.failed);
-        report.removed.push(Removed { user: None, uid, record_of, removed: removal.removed });
+        report.removed.push(Removed { user: None, uid, record_of, removed: removal.removed, complete });
     }
     let uids: Vec<_> = report.removed.iter().map(|one| one.uid.to_string()).collect();
     act.note("uids", &uids.join(","));

@@ -13,6 +13,11 @@ pub fn command() -> PathBuf {
     built("TWINLOCK_COMMAND", "twinlock")
 }
 
+/// The built check helper: `TWINLOCK_CHECK`, or `release/twinlock-check` in the target folder.
+pub fn check_helper() -> PathBuf {
+    built("TWINLOCK_CHECK", "twinlock-check")
+}
+
 fn built(variable: &str, name: &str) -> PathBuf {
     let path = match std::env::var_os(variable) {
         Some(path) => PathBuf::from(path),

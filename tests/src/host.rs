@@ -157,6 +157,13 @@ impl Host {
         }
     }
 
+    /// Installs the check helper, setuid root.
+    pub fn install_check_helper(&self) {
+        let path = Path::new("/usr/libexec/twinlock/check");
+        DirBuilder::new().recursive(true).mode(0o755).create("/usr/libexec/twinlock").expect("mkdir");
+        self.install(&artefacts::check_helper(), path, 0o4755);
+    }
+
     /// Installs a module as `pam_twinlock.so`; returns its path.
     pub fn install_module(&self, built: &Path) -> PathBuf {
         let path = pam_folder().join("pam_twinlock.so");

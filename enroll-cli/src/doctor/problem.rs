@@ -114,8 +114,6 @@ pub enum Role {
     Helper,
     /// Folders of the state, and what is in them.
     State,
-    /// The policy's folders.
-    Policy,
 }
 
 impl Problem {
@@ -157,14 +155,12 @@ impl Problem {
                 Role::Command => "command-missing",
                 Role::Helper => "helper-missing",
                 Role::State => "state-missing",
-                Role::Policy => "policy-missing",
             },
             Self::Unsafe { role, .. } => match role {
                 Role::Module => "module-unsafe",
                 Role::Command => "command-unsafe",
                 Role::Helper => "helper-unsafe",
                 Role::State => "state-unsafe",
-                Role::Policy => "policy-unsafe",
             },
             Self::HelperNotSetuid { .. } => "helper-not-setuid",
             Self::OtherVersion { .. } => "module-version",

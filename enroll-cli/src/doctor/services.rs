@@ -129,7 +129,7 @@ pub fn one(service: &Service, rules: &Rules, problems: &mut Vec<Problem>) {
     let auth = service.auth.ours().next();
     let account = service.account.ours().next();
     for (phase, stack) in [(Phase::Auth, &service.auth), (Phase::Account, &service.account)] {
-        lines(service, phase, stack, problems);
+        lines(service, stack, problems);
         if let Some(ours) = stack.ours().next() {
             judgement(service, phase, stack, ours, problems);
         }
@@ -151,14 +151,13 @@ pub fn one(service: &Service, rules: &Rules, problems: &mut Vec<Problem>) {
 }
 
 /// What can be told of our lines without their stack.
-fn lines(service: &Service, phase: Phase, stack: &Stack, problems: &mut Vec<Problem>) {
+fn lines(service: &Service, stack: &Stack, problems: &mut Vec<Problem>) {
     for line in stack.ours() {
         for word in line.words().iter().filter(|word| !WORDS.contains(&word.as_str())) {
             let (service, line) = (service.name.clone(), line.shown());
             problems.push(Problem::UnknownWord { service, line, word: word.clone() });
         }
     }
-    let _ = phase;
 }
 
 fn judgement(service: &Service, phase: Phase, stack: &Stack, ours: &Line, problems: &mut Vec<Problem>) {

@@ -77,7 +77,7 @@ pub fn draft(path: &Path) -> Result<PolicyFile, Error> {
 }
 
 /// Groups that rules name and no source knows, or that could not be looked up: such a rule is decided both ways.
-fn unknown_groups(policy: &Policy, caller: &Caller) -> Vec<Fault> {
+pub fn unknown_groups(policy: &Policy, caller: &Caller) -> Vec<Fault> {
     let mut warnings = Vec::new();
     for rule in policy.rules() {
         let (file, line) = rule.from();

@@ -68,9 +68,10 @@ pub fn orphans_question(found: &[(u32, Option<String>)]) -> String {
 /// What `reset` removed of one user.
 pub fn reset(report: &Removed) -> String {
     let user = report.user.as_deref().map(defused).unwrap_or_default();
-    let mut text = match report.removed.len() {
-        0 => format!("{user}: nothing was set up: unchanged.\n"),
-        _ => format!("{user}: reset.\n"),
+    let mut text = match (report.removed.is_empty(), report.complete) {
+        (true, true) => format!("{user}: nothing was set up: unchanged.\n"),
+        (_, true) => format!("{user}: reset.\n"),
+        (_, false) => format!("{user}: NOT reset wholly.\n"),
     };
     removed(&mut text, report);
     text

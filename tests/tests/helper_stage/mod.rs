@@ -39,6 +39,9 @@ pub fn host(policy: &str) -> Host {
     }
     DirBuilder::new().recursive(true).mode(0o755).create("/usr/libexec/twinlock").unwrap();
     host.install(&built(), Path::new(HELPER), 0o4755);
+    // A sibling test that forks at this moment holds the new file open for writing until it execs.
+    let busy = || Command::new(HELPER).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    while busy().is_err_and(|error| error.kind() == std::io::ErrorKind::ExecutableFileBusy) {}
     host.policy(policy);
     host
 }
