@@ -50,6 +50,16 @@ pub enum Command {
     /// Removes the credential in the home and in the state folder, the ledger's record and an enrolment under way,
     /// damaged ones too. Until they enrol again, the policy says what happens at a login.
     Reset(Reset),
+    /// Carry tokens of another module over (root)
+    ///
+    /// Each token becomes an authenticator, and what was used there is used here too. What the other module would not
+    /// take is not taken; what cannot be carried is told line by line. The old file stays. Run again, nothing changes.
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Import {
+        /// Which module.
+        #[command(subcommand)]
+        source: Import,
+    },
     /// Say of every account whether a code is required, and how it stands (root)
     Report(Report),
     /// Find what is wrong with this host: who would be kept out, and where a code can be skipped (root)
@@ -296,6 +306,46 @@ pub struct Reset {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlock import`.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// ~/.google_authenticator of pam_google_authenticator
+    #[command(group = clap::ArgGroup::new("whose").required(true))]
+    GoogleAuthenticator {
+        /// Whose
+        #[arg(long, value_name = "USER", group = "whose")]
+        user: Option<String>,
+        /// Of every account that `getent passwd` lists and that has one
+        #[arg(long, group = "whose")]
+        all: bool,
+        /// How.
+        #[command(flatten)]
+        flags: ImportFlags,
+    },
+    /// The users file of pam_oath
+    Oath {
+        /// The file, such as /etc/users.oath
+        file: PathBuf,
+        /// How.
+        #[command(flatten)]
+        flags: ImportFlags,
+    },
+}
+
+/// What all imports take.
+#[derive(Debug, Args)]
+pub struct ImportFlags {
+    /// Change nothing, and say what would be
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove the old file when all of it was carried over
+    #[arg(long)]
+    pub remove: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -1,14 +1,14 @@
 //! `twinlock doctor`: looks at everything that a login passes through, and says of each fault what comes of it and how to
 //! mend it. It changes nothing, and what it could not look at it says.
 
-mod belongings;
+pub mod belongings;
 mod clock;
 mod people;
 mod problem;
 mod rules;
-mod services;
-mod sshd;
-mod stack;
+pub mod services;
+pub mod sshd;
+pub mod stack;
 mod sudoers;
 
 use std::path::Path;
@@ -21,13 +21,10 @@ use crate::cli;
 use crate::error::{Error, Exit};
 use crate::{in_force, policy, terminal, texts};
 
-pub use belongings::module;
 pub use problem::{Problem, Role, Severity};
 pub use rules::Rules;
 pub use services::{Files, Service};
-pub use services::{look as look_at_services, one as look_at_service};
-pub use sshd::PROGRAM as SSHD;
-pub use stack::{Phase, includes};
+pub use stack::Phase;
 
 /// The report.
 #[derive(Debug, Serialize)]
@@ -108,7 +105,10 @@ fn look(
     if let Some(place) = &sudoers.without_account {
         for service in ["sudo", "sudo-i"].iter().filter(|name| rules.enroll_at.contains(**name)) {
             if Service::read(service, &|name| files.find(name)).has_us() {
-                problems.push(Problem::SudoWithoutAccount { service: (*service).to_owned(), place: place.clone() });
+                problems.push(Problem::SudoWithoutAccount {
+                    service: (*service).to_owned(),
+                    place: place.clone(),
+                });
             }
         }
     }

@@ -115,6 +115,8 @@ pub enum Error {
     Output(std::io::Error),
     /// The terminal, or standard input.
     Terminal(std::io::Error),
+    /// `setup` was not done.
+    Setup(crate::setup::Trouble),
     /// `verify`: not right.
     Refused(Rejection),
 }
@@ -162,6 +164,7 @@ impl Error {
                 "not_confirmed"
             }
             Error::NotRemoved(_) => "not_removed",
+            Error::Setup(trouble) => trouble.reason(),
             Error::AlreadyEnrolled { .. } => "enrolled_already",
             Error::Damaged { .. } => "credential_damaged",
             Error::NoSuchUser(_) => "unknown_user",
@@ -175,6 +178,12 @@ impl Error {
     /// Whether nobody is left to be told: the reader of a pipe went away.
     pub fn is_silent(&self) -> bool {
         matches!(self, Error::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<crate::setup::Trouble> for Error {
+    fn from(trouble: crate::setup::Trouble) -> Self {
+        Error::Setup(trouble)
     }
 }
 

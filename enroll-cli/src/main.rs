@@ -9,6 +9,7 @@ mod cli;
 mod doctor;
 mod enroll;
 mod error;
+mod import;
 mod in_force;
 mod policy;
 mod present;
@@ -65,6 +66,7 @@ fn run(command: &Command) -> Result<Exit, Error> {
         Command::Verify(options) => verify::run(options, &caller, &paths),
         Command::Unlock(options) => unlock::run(options, &caller, &paths),
         Command::Reset(options) => reset::run(options, &caller, &paths),
+        Command::Import { source } => import::run(source, &caller, &paths),
         Command::Report(options) => report::run(options, &caller, &paths),
         Command::Doctor(options) => doctor::run(options, &caller, &paths),
         Command::Setup(options) => setup::run(options, &caller, &paths),

@@ -6,6 +6,7 @@ mod administration;
 mod doctor;
 mod enrolment;
 mod errors;
+mod moving;
 mod policies;
 mod setup;
 mod standing;
@@ -20,11 +21,16 @@ pub use enrolment::{
     unattended, window_too_small,
 };
 pub use errors::{error, mend_policy_file, policy_is_broken_meanwhile, rejection_word, without_the_ledger};
+pub use moving::{
+    import_credential_gone, import_damaged, import_no_file, import_no_user, import_other_credential,
+    import_remark, imported,
+};
 pub use policies::{
     doubt, explanation, findings, group_not_looked_up, mismatch, nothing_was_changed, policy_in_force,
     policy_is_invalid, policy_is_sound, required, required_but, trial, trial_but, trial_report,
     unknown_group,
 };
+pub use setup::{setup, setup_done, setup_trouble, undone};
 pub use standing::{code_is_right, status};
 
 use twinlock_system::clock;

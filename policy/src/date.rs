@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use toml::value::{Datetime, Offset};
+use toml_datetime::{Datetime, Offset};
 
 const DAY: i64 = 86_400;
 

@@ -65,7 +65,7 @@ pub fn read(paths: &Paths, user: &User) -> Result<Found, Fault> {
 
 /// Acts as a user in their home: without their other groups, and once more with them where that was not enough,
 /// because perhaps a folder on the way lets only a group in. Asking for the groups is dear, so it comes second.
-fn as_owner<T>(user: &User, act: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
+pub(crate) fn as_owner<T>(user: &User, act: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
     match as_user(user, Groups::None, &act)? {
         Err(Fault::Io { errno: Errno::EACCES, .. }) if nix::unistd::geteuid().is_root() => {
             as_user(user, Groups::All, &act)?

@@ -11,6 +11,7 @@ pub mod credential;
 mod fault;
 pub mod faults;
 mod file;
+pub mod home_file;
 pub mod identity;
 pub mod ledger;
 pub mod logfmt;

@@ -59,6 +59,7 @@ def of(package, newer):
         claim(done.returncode == 0 and host.read("/etc/twinlock/policy.toml") == policy
               and not host.path("/etc/twinlock/policy.toml.rpmnew").exists(), "rpm: an upgrade keeps the administrator's policy", done.stdout)
 
+        host.must("mkdir", "-p", "/etc/authselect")
         every_profile_lands(host)
         host.must("authselect", "select", "local", "with-faillock", "--force")
         made = host.run("/usr/libexec/twinlock/authselect")

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use twinlock_tests::process::{command, run};
 use twinlock_tests::witness::count_faults;
 use twinlock_tests::{Host, JournalLine, Outcome, PamClient, Phone, SshKey, Sshd, Terminal, oathtool, pam};
 
@@ -354,7 +355,7 @@ fn a_public_key_after_a_failed_password_on_the_same_connection_is_refused_as_if_
 
 /// cases.md, row 60: a login while the clock was a year ahead, then the clock is mended.
 #[test]
-fn after_a_login_with_the_clock_a_year_ahead_codes_are_refused_with_the_mend_and_a_recovery_code_works() {
+fn after_a_login_with_the_clock_a_year_ahead_a_recovery_code_works_and_unlock_mends_it() {
     let host = Host::that_requires_codes();
     let maria = host.add_user("maria", "secret");
     let till = || PamClient::new(&host, "till").user("maria").rhost("192.0.2.7");
@@ -373,5 +374,14 @@ fn after_a_login_with_the_clock_a_year_ahead_codes_are_refused_with_the_mend_and
     assert!(!outcome.said().contains("wrong"), "{}", outcome.said());
     // It does not bring the record back: that is `twinlock unlock`, and the log says so.
     assert_eq!(play(&till(), &[&phone.code()]).code("authenticate"), pam::AUTHINFO_UNAVAIL);
+    run(command("twinlock").args(["unlock", "maria"])).ok();
+    let line = host.journal().wait_for(|line| line.message.contains("event=admin_unlock"));
+    assert!(line.message.contains("clock_was_ahead_until="), "{}", line.message);
+    // What could have been used by now counts as used; a code of later is good, and good once.
+    let later = oathtool::code(&phone.secret, oathtool::now() + 120);
+    for code in [pam::SUCCESS, pam::AUTH_ERR] {
+        let outcome = play(&till().clock("+120s"), &[&later, ""]);
+        assert_eq!(outcome.code("authenticate"), code, "{}", host.journal().text());
+    }
     assert!(maria.path(".twinlock/credential.toml").exists());
 }

@@ -42,7 +42,8 @@ pub fn look(
             && now >= clock::BUILT
             && clock_is_behind(record, now, clock::BUILT)
         {
-            let last = record.last.as_ref().map_or(record.burned_until, |last| last.at.max(record.burned_until));
+            let last =
+                record.last.as_ref().map_or(record.burned_until, |last| last.at.max(record.burned_until));
             problems.push(Problem::ClockBehindRecord { user: user.name.clone(), last });
         }
         match Standing::of(paths, user, &record) {

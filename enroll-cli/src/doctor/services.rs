@@ -14,9 +14,30 @@ const FOLDERS: [&str; 4] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/
 const WORDS: [&str; 2] = ["account_phase", "after_publickey"];
 /// Screen lockers (and screen's lock) that skip the account phase, or pay no heed to what it says.
 const LOCKERS: [&str; 24] = [
-    "cinnamon-screensaver", "gnome-screensaver", "gtklock", "hyprlock", "i3lock", "kcheckpass", "kde", "kscreensaver",
-    "kscreenlocker", "kde-fingerprint", "kde-smartcard", "light-locker", "lxlock", "mate-screensaver", "physlock", "screen",
-    "slock", "swaylock", "vlock", "waylock", "xfce4-screensaver", "xlock", "xscreensaver", "xsecurelock",
+    "cinnamon-screensaver",
+    "gnome-screensaver",
+    "gtklock",
+    "hyprlock",
+    "i3lock",
+    "kcheckpass",
+    "kde",
+    "kscreensaver",
+    "kscreenlocker",
+    "kde-fingerprint",
+    "kde-smartcard",
+    "light-locker",
+    "lxlock",
+    "mate-screensaver",
+    "physlock",
+    "screen",
+    "slock",
+    "swaylock",
+    "vlock",
+    "waylock",
+    "xfce4-screensaver",
+    "xlock",
+    "xscreensaver",
+    "xsecurelock",
 ];
 
 /// PAM's files, some of them not as they are but as they shall be.
@@ -135,7 +156,9 @@ pub fn one(service: &Service, rules: &Rules, problems: &mut Vec<Problem>) {
         }
     }
     match (auth, account) {
-        (Some(_), None) if enrols || must_have_account => problems.push(Problem::NoAccountLine { service: name() }),
+        (Some(_), None) if enrols || must_have_account => {
+            problems.push(Problem::NoAccountLine { service: name() })
+        }
         (None, Some(_)) if must_have_account => problems.push(Problem::NoAuthLine { service: name() }),
         _ => {}
     }

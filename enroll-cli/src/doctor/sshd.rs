@@ -49,7 +49,11 @@ pub fn ask(user: Option<&str>, from: Option<IpAddr>) -> Said {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             // Its folder is made by the unit that starts it.
-            if said.contains("privilege separation directory") { Said::Unasked(said) } else { Said::Fault(said) }
+            if said.contains("privilege separation directory") {
+                Said::Unasked(said)
+            } else {
+                Said::Fault(said)
+            }
         }
         Err(error) => Said::Unasked(error.to_string()),
     }
@@ -115,7 +119,8 @@ pub fn judge(settings: &Settings, service: &Service, rules: &Rules, about: About
     }
     let refused = rules.account_required.contains("sshd") && service.account.ours().next().is_some();
     for list in settings.lists() {
-        let methods: Vec<&str> = list.split(',').map(|method| method.split(':').next().unwrap_or(method)).collect();
+        let methods: Vec<&str> =
+            list.split(',').map(|method| method.split(':').next().unwrap_or(method)).collect();
         let code = methods.iter().position(|method| *method == "keyboard-interactive");
         let key = methods.iter().position(|method| *method == "publickey");
         match code {
@@ -171,7 +176,8 @@ mod tests {
     fn each_setting_that_gets_in_the_way_is_found() {
         const ANYBODY: About<'_> = About { user: None, root_has_keys: false };
         let with = "auth requisite pam_unix.so\nauth required pam_twinlock.so account_phase\n";
-        let key = "auth required pam_permit.so\nauth required pam_twinlock.so account_phase after_publickey\n";
+        let key =
+            "auth required pam_permit.so\nauth required pam_twinlock.so account_phase after_publickey\n";
         for (changed, auth, about, expected) in [
             ("", with, ANYBODY, &[][..]),
             ("usepam no", with, ANYBODY, &["sshd-no-pam"]),
@@ -180,7 +186,12 @@ mod tests {
             ("authenticationmethods any", with, ANYBODY, &["sshd-methods"]),
             ("authenticationmethods any\npubkeyauthentication no", with, ANYBODY, &[]),
             ("authenticationmethods publickey", with, ANYBODY, &["sshd-methods"]),
-            ("authenticationmethods publickey,password keyboard-interactive", with, ANYBODY, &["sshd-methods"]),
+            (
+                "authenticationmethods publickey,password keyboard-interactive",
+                with,
+                ANYBODY,
+                &["sshd-methods"],
+            ),
             ("", key, ANYBODY, &["sshd-no-key"]),
             ("authenticationmethods publickey,keyboard-interactive", key, ANYBODY, &[]),
             ("authenticationmethods keyboard-interactive,publickey", key, ANYBODY, &["sshd-no-key"]),

@@ -60,7 +60,9 @@ impl Sudoers {
             let first = words.next().unwrap_or_default();
             match (first.trim_start_matches(['@', '#']), words.next()) {
                 ("include", Some(path)) if first != "include" => includes.push(Include::File(path.into())),
-                ("includedir", Some(path)) if first != "includedir" => includes.push(Include::Folder(path.into())),
+                ("includedir", Some(path)) if first != "includedir" => {
+                    includes.push(Include::Folder(path.into()))
+                }
                 _ => self.line(line.split('#').next().unwrap_or_default(), || format!("{path}:{number}")),
             }
         }
@@ -103,7 +105,11 @@ mod tests {
         let mut sudoers = Sudoers::default();
         assert_eq!(sudoers.text(text, "sudoers").len(), 2);
         assert_eq!(sudoers.without_account, None);
-        assert!(sudoers.groups.contains("sudo") && sudoers.users.contains("maria") && !sudoers.users.contains("olaf"));
+        assert!(
+            sudoers.groups.contains("sudo")
+                && sudoers.users.contains("maria")
+                && !sudoers.users.contains("olaf")
+        );
         sudoers.text("Defaults:maria env_reset, !pam_acct_mgmt\n", "sudoers");
         assert_eq!(sudoers.without_account.as_deref(), Some("sudoers:1"));
     }

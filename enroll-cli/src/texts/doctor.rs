@@ -38,7 +38,9 @@ pub fn diagnosis(report: &Report) -> String {
     let (errors, warnings) = (number(Severity::Error), number(Severity::Warning));
     let _ = match (errors, warnings) {
         (0, 0) => writeln!(text, "Nothing is wrong."),
-        (0, _) => writeln!(text, "{}: nobody is kept out and no code can be skipped.", count(warnings, "warning")),
+        (0, _) => {
+            writeln!(text, "{}: nobody is kept out and no code can be skipped.", count(warnings, "warning"))
+        }
         _ => writeln!(
             text,
             "{}, {}: a login would fail or a code could be skipped.",
@@ -166,7 +168,10 @@ fn of_pam(problem: &Problem) -> Words3 {
         Problem::KeepsOut { service, phase, line } => words(
             format!("{service}: the {} stack refuses even a right code\n{line}", phase.word()),
             "nobody who is asked for a code gets in: a line refuses always, cannot be read, or jumps too far",
-            format!("see that every line of the stack can be read and that it does not end in pam_deny.so; ours: {}", our_line(*phase)),
+            format!(
+                "see that every line of the stack can be read and that it does not end in pam_deny.so; ours: {}",
+                our_line(*phase)
+            ),
         ),
         Problem::KeepsOutExcused { service, phase } => words(
             format!("{service}: the {} stack refuses those of whom no code is asked", phase.word()),
@@ -220,7 +225,9 @@ fn of_pam(problem: &Problem) -> Words3 {
             "take it out of enroll_at",
         ),
         Problem::SudoWithoutAccount { service, place } => words(
-            format!("{place}: sudo does not run the account phase, and the policy names {service} in enroll_at"),
+            format!(
+                "{place}: sudo does not run the account phase, and the policy names {service} in enroll_at"
+            ),
             "who has yet to enrol uses sudo without a code",
             format!("take !pam_acct_mgmt out of {place}, or {service} out of enroll_at"),
         ),
@@ -306,9 +313,11 @@ fn missing(path: &Path, role: Role) -> Words3 {
             "every login through a stack that names it is refused",
             "install the package again (libpam-twinlock, twinlock)",
         ),
-        Role::Command => {
-            words(format!("{path} is missing"), "users cannot enrol by themselves", "install the package again")
-        }
+        Role::Command => words(
+            format!("{path} is missing"),
+            "users cannot enrol by themselves",
+            "install the package again",
+        ),
         Role::Helper => words(
             format!("{path} is missing"),
             "screen lockers, and users who enrol or look at their own state, cannot reach the ledger and are refused",
@@ -325,9 +334,13 @@ fn missing(path: &Path, role: Role) -> Words3 {
 fn not_safe(path: &Path, role: Role, is: &str, mode: u32) -> Words3 {
     let because = match role {
         Role::Module => "whoever may write to it decides who gets in",
-        Role::Command => "whoever may write to it is run by root; with other rights than its caller's it refuses to run",
+        Role::Command => {
+            "whoever may write to it is run by root; with other rights than its caller's it refuses to run"
+        }
         Role::Helper => "whoever may write to it acts as root",
-        Role::State => "secrets and records are in other hands, so they are not believed and the login is refused",
+        Role::State => {
+            "secrets and records are in other hands, so they are not believed and the login is refused"
+        }
     };
     let path = path.display();
     words(format!("{path} {is}"), because, format!("chown root:root {path}; chmod {mode:04o} {path}"))

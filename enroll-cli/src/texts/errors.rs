@@ -154,6 +154,7 @@ fn halves(error: &Error) -> (String, String) {
             format!("cannot read what is typed: {fault}."),
             "Run it in a terminal, or pipe a code in.".to_owned(),
         ),
+        Error::Setup(trouble) => super::setup_trouble(trouble),
         Error::Refused(rejection) => refused(*rejection),
     }
 }

@@ -2,7 +2,7 @@
 //! built upon: lines that always refuse or always agree, and those that prove who somebody is.
 
 use super::control::code;
-use super::read::{Call, Line, Phase};
+use super::read::{Call, Line, Phase, Stack};
 
 /// What a line is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +21,58 @@ pub enum Role {
 
 /// Modules of an auth stack that prove nothing about who somebody is.
 const NO_FACTOR: &[&str] = &[
-    "pam_access", "pam_cap", "pam_cgfs", "pam_ck_connector", "pam_debug", "pam_echo", "pam_ecryptfs", "pam_env", "pam_exec",
-    "pam_faildelay", "pam_faillock", "pam_fscrypt", "pam_ftp", "pam_gnome_keyring", "pam_google_authenticator", "pam_group",
-    "pam_issue", "pam_keyinit", "pam_kwallet", "pam_kwallet5", "pam_lastlog", "pam_limits", "pam_listfile", "pam_localuser",
-    "pam_loginuid", "pam_mail", "pam_mkhomedir", "pam_motd", "pam_mount", "pam_nologin", "pam_oath", "pam_oddjob_mkhomedir",
-    "pam_postgresok", "pam_script", "pam_securetty", "pam_selinux", "pam_sepermit", "pam_setquota", "pam_shells",
-    "pam_succeed_if", "pam_systemd", "pam_tally", "pam_tally2", "pam_time", "pam_timestamp", "pam_tty_audit", "pam_umask",
-    "pam_usertype", "pam_warn", "pam_wheel", "pam_xauth", "pam_yubico",
+    "pam_access",
+    "pam_cap",
+    "pam_cgfs",
+    "pam_ck_connector",
+    "pam_debug",
+    "pam_echo",
+    "pam_ecryptfs",
+    "pam_env",
+    "pam_exec",
+    "pam_faildelay",
+    "pam_faillock",
+    "pam_fscrypt",
+    "pam_ftp",
+    "pam_gnome_keyring",
+    "pam_google_authenticator",
+    "pam_group",
+    "pam_issue",
+    "pam_keyinit",
+    "pam_kwallet",
+    "pam_kwallet5",
+    "pam_lastlog",
+    "pam_limits",
+    "pam_listfile",
+    "pam_localuser",
+    "pam_loginuid",
+    "pam_mail",
+    "pam_mkhomedir",
+    "pam_motd",
+    "pam_mount",
+    "pam_nologin",
+    "pam_oath",
+    "pam_oddjob_mkhomedir",
+    "pam_postgresok",
+    "pam_script",
+    "pam_securetty",
+    "pam_selinux",
+    "pam_sepermit",
+    "pam_setquota",
+    "pam_shells",
+    "pam_succeed_if",
+    "pam_systemd",
+    "pam_tally",
+    "pam_tally2",
+    "pam_time",
+    "pam_timestamp",
+    "pam_tty_audit",
+    "pam_umask",
+    "pam_usertype",
+    "pam_warn",
+    "pam_wheel",
+    "pam_xauth",
+    "pam_yubico",
 ];
 
 impl Role {
@@ -59,7 +104,7 @@ impl Role {
             return vec![code];
         }
         let mut answers = vec![code::SUCCESS];
-        if phase == Phase::Account && self != Self::Ours {
+        if phase == Phase::Account && !matches!(self, Self::Ours | Self::RootOnly) {
             answers.push(code::NEW_AUTHTOK_REQD);
         }
         // A first factor answers yes or no, unless its words let it keep out of it.
@@ -69,7 +114,8 @@ impl Role {
         }
         let mut seen = Vec::new();
         for code in 0..code::COUNT {
-            let special = [code::SUCCESS, code::NEW_AUTHTOK_REQD, code::IGNORE, code::CONV_AGAIN, code::INCOMPLETE];
+            let special =
+                [code::SUCCESS, code::NEW_AUTHTOK_REQD, code::IGNORE, code::CONV_AGAIN, code::INCOMPLETE];
             // A module that is not there is somebody else's finding.
             let missing = code == code::MODULE_UNKNOWN && self != Self::Ours;
             let action = line.actions.of(code);
@@ -87,4 +133,14 @@ fn scripted(words: &[String], phase: Phase) -> usize {
     let key = if phase == Phase::Auth { "auth=" } else { "acct=" };
     let name = words.iter().rev().find_map(|word| word.strip_prefix(key));
     name.and_then(code::named).unwrap_or(code::SUCCESS)
+}
+
+/// The modules of a stack that prove who somebody is.
+pub fn first_factors(stack: &Stack, phase: Phase) -> Vec<String> {
+    let factors = stack.lines.iter().filter(|line| Role::of(line, phase) == Role::FirstFactor);
+    let name = |line: &Line| match &line.call {
+        Call::Module(name, _) => Some(name.clone()),
+        _ => None,
+    };
+    factors.filter_map(name).collect()
 }

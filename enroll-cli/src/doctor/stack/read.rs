@@ -117,7 +117,8 @@ pub fn includes(text: &str) -> Vec<String> {
     let included = |(_, line): (u32, String)| {
         let mut fields = fields(&line).into_iter();
         let first = fields.next()?;
-        if first != "@include" && !matches!(fields.next()?.to_ascii_lowercase().as_str(), "include" | "substack")
+        if first != "@include"
+            && !matches!(fields.next()?.to_ascii_lowercase().as_str(), "include" | "substack")
         {
             return None;
         }
@@ -140,14 +141,15 @@ fn load(
     for (number, text) in logical(&text) {
         let mut fields = fields(&text).into_iter();
         let first = fields.next().unwrap_or_default();
-        let mut add = |lines: &mut Vec<Line>, call, control: &str| {
+        let add = |lines: &mut Vec<Line>, call, control: &str| {
             let actions = Actions::parse(control);
             let place = (path.clone(), number);
             lines.push(Line { level, call, actions, control: control.to_owned(), place });
         };
         // Debian's own word: all phases of a file, as if they stood here.
         if first == "@include" {
-            let there = fields.next().is_some_and(|name| load(&name, None, phase, (depth + 1, level), lookup, lines));
+            let there =
+                fields.next().is_some_and(|name| load(&name, None, phase, (depth + 1, level), lookup, lines));
             if !there {
                 add(lines, Call::Refusal, "required");
             }

@@ -105,7 +105,8 @@ pub fn ends(stack: &Stack, phase: Phase) -> Vec<End> {
         let state = state.clone();
         if state.at >= stack.lines.len() {
             let positive = state.impression == Impression::Positive;
-            let code = if state.status == code::SUCCESS && !positive { code::PERM_DENIED } else { state.status };
+            let code =
+                if state.status == code::SUCCESS && !positive { code::PERM_DENIED } else { state.status };
             if !found.iter().any(|end| end.code == code && end.way == state.way) {
                 found.push(End { code, way: state.way, steps: steps(&nodes, next) });
             }
@@ -184,8 +185,11 @@ impl State {
         match action {
             Action::Ignore => {}
             Action::Reset => {
-                (self.impression, self.status) =
-                    self.entered.get(self.level).copied().unwrap_or((Impression::Undefined, code::PERM_DENIED));
+                (self.impression, self.status) = self
+                    .entered
+                    .get(self.level)
+                    .copied()
+                    .unwrap_or((Impression::Undefined, code::PERM_DENIED));
             }
             Action::Ok | Action::Done => {
                 let good = self.impression == Impression::Positive && self.status == code::SUCCESS;

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use twinlock_tests::oathtool;
+
 use crate::client::Client;
 use crate::contestant::Contestant;
 use crate::figure::{Figure, Unit};
@@ -23,6 +25,8 @@ pub fn all(client: &Client, stage: &Stage, progress: &Progress) -> Vec<Figure> {
     let ours = |login: Login| vec![(Contestant::Twinlock, login)];
     let right = |contestant| Some(stage.right_code(contestant));
     let id = |name: &str| format!("instructions.{name}");
+    // The code of the step before is found later than that of now.
+    oathtool::with_time_left(8);
     let figure = |name: &str, label: &str| Figure::new(&id(name), label, Unit::Instructions);
 
     let mut figures = vec![
