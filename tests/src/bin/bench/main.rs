@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     let mut text = table::of(&figures, base.as_ref());
     let seconds = started.elapsed().as_secs();
     text.push_str(&format!("\n{seconds} seconds; figures in {}\n", record::write(&figures).display()));
-    if let Some(profile) = profile {
+    for profile in profile.iter().flatten() {
         text.push_str(&format!("\n{}", profile.keep()));
     }
     // Somebody may have closed the pipe; the figures are in their file.

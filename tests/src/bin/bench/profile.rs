@@ -11,6 +11,7 @@ use twinlock_tests::process;
 use crate::client::{self, Client};
 use crate::contestant::Contestant;
 use crate::measures::instructions::{self, OUTPUT};
+use crate::policies;
 use crate::stage::{Stage, Storage};
 
 /// Functions that are told.
@@ -33,9 +34,11 @@ pub fn build() -> PathBuf {
     target.join("release/libpam_twinlock.so")
 }
 
-/// What a right code without rules is spent in.
+/// What a right code is spent in.
 #[derive(Debug)]
 pub struct Profile {
+    /// What the policy is like.
+    policy: &'static str,
     /// The functions by their own cost, most first.
     own: Vec<Cost>,
     /// The functions by their cost with all that they call.
@@ -47,35 +50,43 @@ pub struct Profile {
 type Cost = (String, i64);
 
 impl Profile {
-    /// Measures it with this copy of the module, on a host of its own.
-    pub fn of_a_right_code(client: &Client, module: &Path) -> Self {
+    /// Measures it with this copy of the module, on a host of its own: without rules and with three.
+    pub fn of_a_right_code(client: &Client, module: &Path) -> [Self; 2] {
         let stage = Stage::new(client, Storage::Memory);
         stage.host.install_module(module);
         instructions::count(client, &stage.permitted());
         let without = ["no", "yes"].map(costs);
-        instructions::count(client, &stage.right_code(Contestant::Twinlock));
-        let [own, inclusive] = ["no", "yes"].map(costs);
-        Self {
-            own: added(own, &without[0]),
-            inclusive: added(inclusive, &without[1]),
-            raw: std::fs::read(OUTPUT).expect("callgrind's output"),
-        }
+        [("no rules", policies::PLAIN.to_owned()), ("3 rules", policies::three_rules())].map(
+            |(policy, text)| {
+                stage.host.policy(&text);
+                instructions::count(client, &stage.right_code(Contestant::Twinlock));
+                let [own, inclusive] = ["no", "yes"].map(costs);
+                Self {
+                    policy,
+                    own: added(own, &without[0]),
+                    inclusive: added(inclusive, &without[1]),
+                    raw: std::fs::read(OUTPUT).expect("callgrind's output"),
+                }
+            },
+        )
     }
 
     /// Writes all of it into the target folder, outside of a host; returns the first lines and where the rest is.
     pub fn keep(&self) -> String {
         let folder = client::folder();
-        let (text, raw) = (folder.join("profile.txt"), folder.join("callgrind.out"));
+        let name = self.policy.replace(' ', "-");
+        let (text, raw) = (folder.join(format!("{name}.txt")), folder.join(format!("{name}.callgrind.out")));
         std::fs::write(&raw, &self.raw).expect("a file in the target folder");
         let lists = [("by their own cost", &self.own), ("with all that they call", &self.inclusive)];
         let lists = lists.map(|(how, costs)| {
             let costs = costs.iter().take_while(|(_, cost)| *cost >= LEAST);
-            format!("Right code, no rules: functions {how}\n{}\n", costs.map(row).collect::<String>())
+            format!("Right code, {}: functions {how}\n{}\n", self.policy, costs.map(row).collect::<String>())
         });
         std::fs::write(&text, lists.concat()).expect("a file in the target folder");
         let top: String = self.own.iter().take(TOP).map(row).collect();
         format!(
-            "Right code, no rules: the {TOP} functions that cost most\n{top}all: {}, {}\n",
+            "Right code, {}: the {TOP} functions that cost most\n{top}all: {}, {}\n\n",
+            self.policy,
             text.display(),
             raw.display()
         )
