@@ -75,6 +75,14 @@ build-packages:
 test-packages-installed:
 	@tests/install-packages
 
+# Every figure of the design's section 8, beside the other modules. BASE=FILE compares with an earlier run (the file's name
+# is the last line of its table), ONLY=GROUP measures a part, PROFILE=1 names the functions that a right code is spent in.
+.PHONY: bench
+bench: test-packages-installed build
+	@packaging/install-packages libpam-google-authenticator libpam-oath valgrind strace binutils
+	@CARGO="$(CARGO)" $(CARGO) run --quiet --locked -p twinlock-tests --bin bench -- \
+		$(if $(BASE),--base $(abspath $(BASE))) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile)
+
 clean:
 	$(CARGO) clean
 	rm -rf dist

@@ -147,6 +147,7 @@ impl Error {
                 | Error::YesMissing
                 | Error::NotConfirmed
                 | Error::AlreadyEnrolled { .. }
+                | Error::Setup(_)
         )
     }
 

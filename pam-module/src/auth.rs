@@ -111,8 +111,7 @@ impl Attempt<'_> {
                 Err(outcome) => outcome,
             };
         }
-        // Days that no account hook can begin would never end.
-        if in_grace && (decision.grace_days.is_none() || self.ruling.grace_start().is_some()) {
+        if self.ruling.grace_begun().is_some() {
             return self.not_asked("in_grace");
         }
         let reason = match decision.unenrolled {

@@ -61,6 +61,13 @@ impl Ruling {
         }
     }
 
+    /// As [`Ruling::grace`], for a login at which nothing can begin days of grace: those that have not begun would
+    /// never end, so they do not hold.
+    pub fn grace_begun(&self) -> Option<i64> {
+        let may_end = self.decision.grace_days.is_none() || self.grace_start().is_some();
+        self.grace().filter(|_| may_end)
+    }
+
     /// Writes down that the days of grace began, unless that is known. Only for a login whose first factor passed: a
     /// stranger must not use up anybody's days.
     ///

@@ -126,8 +126,10 @@ def every_profile_lands(host):
                     and auth[-2] == "auth required pam_permit.so"
                     and auth[-3].startswith("auth requisite pam_deny.so")
                     and not any(re.search(r"sufficient|=done|pam_twinlock", line) for line in auth[:-1])
-                    and ends and all(place == end for place in ends)
-                    and before_any_end(account)
+                    and all(place == end for place in ends)
+                    # A stack whose feature is off has no first factor; it refuses everybody.
+                    and (ends or auth[0] == "auth required pam_debug.so auth=authinfo_unavail")
+                    and (before_any_end(account) or not ends and not account)
                 )
                 if not sound:
                     wrong.append(f"{base} {features} {name}:\n" + "\n".join(auth + account))

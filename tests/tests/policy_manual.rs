@@ -175,7 +175,15 @@ fn every_event_and_word_of_the_module_is_in_its_manual() {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        for begin in ["event(\"", ".line(\"", "=> arguments.", "not_asked(\""] {
+        for begin in [
+            "event(\"",
+            ".line(\"",
+            "=> arguments.",
+            "not_asked(\"",
+            "\"reason\", \"",
+            "rejected(\"",
+            "End(\"",
+        ] {
             for rest in text.split(begin).skip(1) {
                 let word: String =
                     rest.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '_').collect();

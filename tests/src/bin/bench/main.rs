@@ -58,7 +58,8 @@ fn main() -> ExitCode {
 
     let mut text = table::of(&figures, base.as_ref());
     let seconds = started.elapsed().as_secs();
-    text.push_str(&format!("\n{seconds} seconds; figures in {}\n", record::write(&figures).display()));
+    let file = record::write(&figures, arguments.only.as_deref());
+    text.push_str(&format!("\n{seconds} seconds; figures in {}\n", file.display()));
     for profile in profile.iter().flatten() {
         text.push_str(&format!("\n{}", profile.keep()));
     }

@@ -12,11 +12,14 @@ use crate::target;
 /// Ours of an earlier run, by the figures' ids.
 pub type Base = BTreeMap<String, f64>;
 
-/// Writes `bench/latest.json` in the target folder; returns its path. The run before stays beside it.
-pub fn write(figures: &[Figure]) -> PathBuf {
-    let path = client::folder().join("latest.json");
-    // There may be none yet.
-    let _ = std::fs::rename(&path, path.with_file_name("before.json"));
+/// Writes `bench/latest.json` in the target folder, or a file of its own for one group; returns its path. The whole run
+/// before stays beside it.
+pub fn write(figures: &[Figure], only: Option<&str>) -> PathBuf {
+    let path = client::folder().join(format!("{}.json", only.unwrap_or("latest")));
+    if only.is_none() {
+        // There may be none yet.
+        let _ = std::fs::rename(&path, path.with_file_name("before.json"));
+    }
     let text: String = figures.iter().map(line).collect();
     std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     path
