@@ -27,7 +27,7 @@ pub fn run(visit: &Visit<'_>) -> Answer {
     if let Err(trouble) = &standing {
         answer = answer.with("trouble", trouble.reason());
     }
-    if let (Ok(Standing::NotEnrolled), Some(until)) = (&standing, visit.ruling.grace()) {
+    if let (Ok(Standing::NotEnrolled), Some(until)) = (&standing, visit.ruling.grace_begun()) {
         answer = answer.with("grace_until", until);
     }
     let Some(record) = record else { return answer };

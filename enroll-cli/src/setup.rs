@@ -25,7 +25,7 @@ use crate::error::{Error, Exit};
 use crate::{in_force, terminal, texts};
 
 use edit::Edit;
-use kept::{Kept, Now};
+use kept::{Kept, Manifest, Now};
 use place::Looks;
 use tool::Tool;
 
@@ -62,13 +62,27 @@ struct Plan {
     tool: Option<Tool>,
 }
 
+impl Plan {
+    /// PAM's files as they will be, as far as that can be foreseen.
+    fn files(&self) -> Files {
+        let edits = self.stacks.iter().chain(&self.by_tool);
+        Files { instead: edits.filter_map(|edit| Some((edit.path.clone(), edit.after.clone()?))).collect() }
+    }
+}
+
 /// Sets up, or undoes it.
 ///
 /// # Errors
 /// [`Error::AdministratorsOnly`], [`Error::Setup`], [`Error::Output`].
 pub fn run(options: &cli::Setup, caller: &Caller, paths: &Paths) -> Result<Exit, Error> {
     audit::act("setup", caller, |act| {
-        let what = if options.undo { "undo" } else if options.ssh { "ssh" } else { "all_logins" };
+        let what = if options.undo {
+            "undo"
+        } else if options.ssh {
+            "ssh"
+        } else {
+            "all_logins"
+        };
         act.note("what", what);
         if options.dry_run {
             act.note("dry_run", "yes");
@@ -83,7 +97,8 @@ fn set_up(options: &cli::Setup, act: &mut Act, paths: &Paths) -> Result<Exit, Er
         return Err(Trouble::Interrupted.into());
     }
     let plan = plan(options)?;
-    let changes = || plan.daemon.iter().chain(&plan.stacks).chain(&plan.by_tool).filter(|edit| edit.is_change());
+    let changes =
+        || plan.daemon.iter().chain(&plan.stacks).chain(&plan.by_tool).filter(|edit| edit.is_change());
     let changed = changes().next().is_some() || plan.tool.is_some_and(|tool| !tool.foresees());
     let (warnings, without_password) = consider(options, &plan, paths)?;
     let mut report = Setup {
@@ -138,25 +153,30 @@ fn plan(options: &cli::Setup) -> Result<Plan, Trouble> {
 }
 
 /// Judges what would come of a plan: warnings, and users who would be asked for a password that they do not have.
-fn consider(options: &cli::Setup, plan: &Plan, paths: &Paths) -> Result<(Vec<Problem>, Vec<String>), Trouble> {
-    let edits = plan.stacks.iter().chain(&plan.by_tool);
-    let instead = edits.filter_map(|edit| Some((edit.path.clone(), edit.after.clone()?))).collect();
-    let files = Files { instead };
+fn consider(
+    options: &cli::Setup,
+    plan: &Plan,
+    paths: &Paths,
+) -> Result<(Vec<Problem>, Vec<String>), Trouble> {
+    let files = plan.files();
     let read = in_force::read(paths);
     let mut problems: Vec<Problem> = read.faults.iter().cloned().map(Problem::Policy).collect();
     let mut ours = Vec::new();
     doctor::belongings::look(paths, &mut ours);
     // What keeps logins out; a missing helper does not.
     problems.extend(ours.into_iter().filter(|problem| match problem {
-        Problem::Missing { role, .. } | Problem::Unsafe { role, .. } => matches!(role, Role::Module | Role::State),
+        Problem::Missing { role, .. } | Problem::Unsafe { role, .. } => {
+            matches!(role, Role::Module | Role::State)
+        }
         _ => false,
     }));
     // What a tool will write is judged when it is written, if it cannot be foreseen.
     if plan.tool.is_none_or(Tool::foresees) {
         problems.extend(stacks(options, &files, &read.policy));
     }
-    let (errors, warnings) = problems.into_iter().partition(|problem| problem.severity() == Severity::Error);
-    if errors != [] {
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.severity() == Severity::Error);
+    if !errors.is_empty() {
         return Err(Trouble::Refused(errors));
     }
     let sshd = Service::read("sshd", &|name| files.find(name));
@@ -182,7 +202,13 @@ fn make(plan: &Plan, earlier: Option<Kept>, paths: &Paths) -> Result<(), Trouble
     if let Some(kept) = &earlier {
         unchanged_since(kept, plan)?;
     }
+    let before = earlier.as_ref().map(|kept| kept.manifest.clone());
     let mut kept = Kept::begin(paths, earlier)?;
+    // From here on it counts as interrupted, until it is done.
+    kept.manifest.complete = false;
+    if before.is_some() {
+        kept.save()?;
+    }
     let own = || plan.daemon.iter().chain(&plan.stacks).filter(|edit| edit.is_change());
     for edit in own() {
         kept.keep(edit, false)?;
@@ -193,7 +219,6 @@ fn make(plan: &Plan, earlier: Option<Kept>, paths: &Paths) -> Result<(), Trouble
     if let Some(tool) = plan.tool {
         kept.manifest.tool = Some((tool, tool.setting()));
     }
-    kept.manifest.complete = false;
     kept.save()?;
     match carry_out(plan, &mut kept) {
         Ok(()) => {
@@ -202,16 +227,41 @@ fn make(plan: &Plan, earlier: Option<Kept>, paths: &Paths) -> Result<(), Trouble
         }
         Err(trouble) => {
             // What stopped it is what is told; what cannot be taken back stays kept, for `--undo`.
-            let _ = undo::everything(kept);
+            let _ = match before {
+                None => undo::everything(kept).map(drop),
+                Some(manifest) => take_back(plan, kept, manifest),
+            };
             Err(trouble)
         }
     }
 }
 
+/// Back to where an earlier setup had left it.
+fn take_back(plan: &Plan, mut kept: Kept, manifest: Manifest) -> Result<(), Trouble> {
+    if let (Some(tool), Some((_, setting))) = (plan.tool, &kept.manifest.tool) {
+        tool.revert(setting);
+    }
+    for edit in plan.daemon.iter().chain(&plan.stacks).chain(&plan.by_tool) {
+        if place::read(&edit.path)? != edit.before {
+            let looks = Looks::of(&edit.path).unwrap_or(Looks::USUAL);
+            place::write(&edit.path, edit.before.as_deref(), looks)?;
+        }
+        if manifest.files.iter().any(|copy| copy.path == edit.path) {
+            kept.keep(&Edit { after: edit.before.clone(), ..edit.clone() }, false)?;
+        }
+    }
+    kept.manifest = manifest;
+    kept.save()
+}
+
 /// A file that is to be changed again must be as the last setup left it, or as it was before that.
 fn unchanged_since(kept: &Kept, plan: &Plan) -> Result<(), Trouble> {
     let touched = |path: &PathBuf| {
-        plan.daemon.iter().chain(&plan.stacks).chain(&plan.by_tool).any(|edit| edit.is_change() && edit.path == *path)
+        plan.daemon
+            .iter()
+            .chain(&plan.stacks)
+            .chain(&plan.by_tool)
+            .any(|edit| edit.is_change() && edit.path == *path)
     };
     for (number, copy) in kept.manifest.files.iter().enumerate().filter(|(_, copy)| touched(&copy.path)) {
         if kept.stands(number)? == Now::Changed {
@@ -230,6 +280,7 @@ fn carry_out(plan: &Plan, kept: &mut Kept) -> Result<(), Trouble> {
     if let Some(edit) = plan.daemon.as_ref().filter(|edit| edit.is_change()) {
         write(edit)?;
         daemon::check()?;
+        judge_daemon(plan)?;
     }
     for edit in plan.stacks.iter().filter(|edit| edit.is_change()) {
         write(edit)?;
@@ -242,23 +293,26 @@ fn carry_out(plan: &Plan, kept: &mut Kept) -> Result<(), Trouble> {
             kept.keep(&Edit { after, ..edit.clone() }, true)?;
         }
     }
-    judge_result(plan)
+    let (files, mut problems) = (Files::default(), Vec::new());
+    if plan.tool.is_some() {
+        doctor::services::look(&files, &rules(), &mut problems);
+    }
+    refuse(problems)
 }
 
-/// What can only be judged once it is written: what sshd makes of all its files together, and what a tool wrote.
-fn judge_result(plan: &Plan) -> Result<(), Trouble> {
-    let read = in_force::read(&Paths::default());
-    let rules = Rules::of(&read.policy);
-    let files = Files::default();
-    let mut problems = Vec::new();
-    let service = Service::read("sshd", &|name| files.find(name));
-    if let (true, sshd::Said::Settings(settings)) = (plan.daemon.is_some(), sshd::ask(None, None)) {
-        let about = sshd::About { user: None, root_has_keys: false };
-        problems.extend(sshd::judge(&settings, &service, &rules, about));
-    }
-    if plan.tool.is_some() {
-        doctor::services::look(&files, &rules, &mut problems);
-    }
+fn rules() -> Rules {
+    Rules::of(&in_force::read(&Paths::default()).policy)
+}
+
+fn refuse(mut problems: Vec<Problem>) -> Result<(), Trouble> {
     problems.retain(|problem| problem.severity() == Severity::Error);
     if problems.is_empty() { Ok(()) } else { Err(Trouble::Refused(problems)) }
+}
+
+/// What sshd makes of all its files together, which only sshd can tell, and only once they are written.
+fn judge_daemon(plan: &Plan) -> Result<(), Trouble> {
+    let sshd::Said::Settings(settings) = sshd::ask(None, None) else { return Ok(()) };
+    let service = Service::read("sshd", &|name| plan.files().find(name));
+    let about = sshd::About { user: None, root_has_keys: false };
+    refuse(sshd::judge(&settings, &service, &rules(), about))
 }

@@ -201,6 +201,12 @@ fn ten_thousand_accounts_are_reported_in_no_time() {
         }
     }
     host.write("/etc/passwd", &passwd, 0o644);
+    let names: Vec<_> = (0..100).map(|number| format!("\"user{number}\"")).collect();
+    let rule = format!(
+        "[[rule]]\ngroups = [\"users\"]\nrequire_mfa = false\n[[rule]]\nusers = [{}]\nrequire_mfa = true\n",
+        names.join(", ")
+    );
+    host.policy(&format!("require_mfa = true\n{rule}"));
     let begun = Instant::now();
     let ended = process::run(process::command(COMMAND).args(["report", "--format", "prometheus"])).ok();
     let took = begun.elapsed();

@@ -7,11 +7,12 @@ mod right_host;
 use std::fs::read_to_string;
 use std::path::Path;
 
-use right_host::{DROP_IN, everything, fresh, mode, twinlock};
+use right_host::{DROP_IN, changed, everything, fresh, mode, twinlock};
 use twinlock_tests::picture::Theme;
 use twinlock_tests::{Account, Host, Phone, Sshd, Terminal, pam_folder, process};
 
 const PAM: &str = "/etc/pam.d/sshd";
+const NOTHING: &[&Path] = &[];
 const STATE: &str = "/var/lib/twinlock/setup";
 
 fn json(words: &[&str]) -> serde_json::Value {
@@ -83,16 +84,25 @@ fn ssh_is_set_up_on_debians_own_files_and_undone_byte_for_byte() {
     ] {
         assert!(said.stdout.contains(text), "{text}\n{}", said.stdout);
     }
-    assert!(everything() == before, "a dry run changed something");
+    assert_eq!(changed(&before), NOTHING);
 
     let said = twinlock(&["setup", "--ssh"]).ok();
     assert!(said.stdout.contains("sshd has taken it up"), "{}", said.stdout);
     sshd.wait_for_log("Received SIGHUP; restarting.");
-    host.journal().wait_for(|line| line.message.contains("event=setup") && line.message.contains("outcome=done"));
+    host.journal()
+        .wait_for(|line| line.message.contains("event=setup") && line.message.contains("outcome=done"));
     let text = read_to_string(PAM).unwrap();
-    let place = |text: &str, line: &str| text.lines().position(|one| one.starts_with(line)).expect("the line");
-    assert_eq!(place(&text, "auth       required     pam_twinlock"), place(&text, "@include common-auth") + 2, "{text}");
-    assert!(place(&text, "account    required     pam_twinlock") < place(&text, "account    required     pam_nologin"));
+    let place =
+        |text: &str, line: &str| text.lines().position(|one| one.starts_with(line)).expect("the line");
+    assert_eq!(
+        place(&text, "auth       required     pam_twinlock"),
+        place(&text, "@include common-auth") + 2,
+        "{text}"
+    );
+    assert!(
+        place(&text, "account    required     pam_twinlock")
+            < place(&text, "account    required     pam_nologin")
+    );
 
     let said = twinlock(&["setup", "--ssh"]).ok();
     assert_eq!(said.stdout, "unchanged\n");
@@ -106,12 +116,7 @@ fn ssh_is_set_up_on_debians_own_files_and_undone_byte_for_byte() {
 
     let said = twinlock(&["setup", "--undo"]).ok();
     assert!(said.stdout.contains("brought back: /etc/pam.d/sshd"), "{}", said.stdout);
-    let ours = |path: &Path| path.starts_with("/var/lib/twinlock/ledger") || path.starts_with("/etc/ssh/twinlock_tests");
-    let mut after = everything();
-    after.retain(|path, _| !ours(path) && !path.starts_with("/var/lib/twinlock/pending"));
-    let mut before = before;
-    before.retain(|path, _| !ours(path) && !path.starts_with("/var/lib/twinlock/pending"));
-    assert!(after == before, "not byte for byte");
+    assert_eq!(changed(&before), NOTHING);
     let said = twinlock(&["setup", "--undo"]);
     assert_eq!(said.code(), 1);
     assert!(said.stderr.contains("nothing to undo"), "{}", said.stderr);
@@ -129,7 +134,7 @@ fn where_sshd_reads_no_folder_the_lines_stand_at_the_top() {
     assert!(text.ends_with("\nKbdInteractiveAuthentication no\nUsePAM yes\n"), "{text}");
     assert_eq!(json(&["--ssh"])["changed"], false);
     twinlock(&["setup", "--undo"]).ok();
-    assert!(everything() == before, "not byte for byte");
+    assert_eq!(changed(&before), NOTHING);
 }
 
 #[test]
@@ -140,7 +145,7 @@ fn all_logins_are_set_up_by_pam_auth_update_and_undone_byte_for_byte() {
     let said = twinlock(&["setup", "--all-logins", "--dry-run"]).ok();
     assert!(said.stdout.contains("+++ /etc/pam.d/common-auth"), "{}", said.stdout);
     assert!(said.stdout.contains("runs: pam-auth-update --enable twinlock"), "{}", said.stdout);
-    assert!(everything() == before, "a dry run changed something");
+    assert_eq!(changed(&before), NOTHING);
 
     // After SSH alone: its lines in sshd's own file go, or they would ask twice.
     twinlock(&["setup", "--ssh"]).ok();
@@ -153,12 +158,7 @@ fn all_logins_are_set_up_by_pam_auth_update_and_undone_byte_for_byte() {
     enrols_by_ssh(&host, &debian_sshd(&host), &maria);
 
     twinlock(&["setup", "--undo"]).ok();
-    let known = |path: &Path| path.starts_with("/etc/pam.d") || path.starts_with("/var/lib/pam") || path.starts_with("/etc/ssh/sshd_config.d");
-    let only = |mut all: std::collections::BTreeMap<_, _>| {
-        all.retain(|path: &std::path::PathBuf, _: &mut (u32, Vec<u8>)| known(path));
-        all
-    };
-    assert!(only(everything()) == only(before), "not byte for byte");
+    assert_eq!(changed(&before), NOTHING);
     // The tool itself knows it too.
     process::run(process::command("pam-auth-update").arg("--package")).ok();
     assert!(!read_to_string("/etc/pam.d/common-auth").unwrap().contains("pam_twinlock"));
@@ -191,31 +191,85 @@ type Plant = fn(&Host);
 fn what_would_let_in_or_keep_out_is_refused_and_nothing_is_changed() {
     let cases: &[(&str, &str, Plant, &str)] = &[
         ("a broken policy", "--ssh", |host| host.policy("require_mfa = maybe\n"), "policy-fault"),
-        ("no module", "--ssh", |_| std::fs::remove_file(pam_folder().join("pam_twinlock.so")).unwrap(), "module-missing"),
+        (
+            "no module",
+            "--ssh",
+            |_| std::fs::remove_file(pam_folder().join("pam_twinlock.so")).unwrap(),
+            "module-missing",
+        ),
         ("no state", "--ssh", |_| std::fs::remove_dir("/var/lib/twinlock/ledger").unwrap(), "state-missing"),
         ("an open state", "--ssh", |_| mode("/var/lib/twinlock/ledger", 0o777), "state-unsafe"),
-        ("another way in", "--ssh",
-            |host| host.pam_service("sshd", "auth sufficient pam_unix.so\nauth required pam_deny.so\naccount required pam_unix.so\n"),
-            "pam-"),
-        ("no first factor", "--ssh",
-            |host| host.pam_service("sshd", "auth required pam_permit.so\naccount required pam_unix.so\n"), "pam-code-alone"),
-        ("no stack", "--ssh", |host| host.pam_service("sshd", "account required pam_unix.so\n"), "no auth line"),
-        ("nobody has a password", "--ssh", |host| {
-            host.write("/etc/shadow", "root:*:20000:0:99999:7:::\nmaria:!:20000:0:99999:7:::\n", 0o600);
-        }, "nobody on this host has one"),
-        ("a configuration that sshd does not accept", "--ssh",
-            |host| host.write("/etc/ssh/sshd_config.d/50-x.conf", "NoSuchWord yes\n", 0o644), "sshd does not accept"),
-        ("a setting that wins over ours", "--ssh",
-            |host| host.write("/etc/ssh/sshd_config.d/00-x.conf", "KbdInteractiveAuthentication no\n", 0o644), "sshd-cannot-ask"),
+        (
+            "another way in",
+            "--ssh",
+            |host| {
+                host.pam_service(
+                    "sshd",
+                    "auth sufficient pam_unix.so\nauth required pam_deny.so\naccount required pam_unix.so\n",
+                )
+            },
+            "pam-",
+        ),
+        (
+            "no first factor",
+            "--ssh",
+            |host| host.pam_service("sshd", "auth required pam_permit.so\naccount required pam_unix.so\n"),
+            "pam-code-alone",
+        ),
+        (
+            "no stack",
+            "--ssh",
+            |host| host.pam_service("sshd", "account required pam_unix.so\n"),
+            "no auth line",
+        ),
+        (
+            "nobody has a password",
+            "--ssh",
+            |host| {
+                host.write("/etc/shadow", "root:*:20000:0:99999:7:::\nmaria:!:20000:0:99999:7:::\n", 0o600);
+            },
+            "nobody on this host has one",
+        ),
+        (
+            "a configuration that sshd does not accept",
+            "--ssh",
+            |host| host.write("/etc/ssh/sshd_config.d/50-x.conf", "NoSuchWord yes\n", 0o644),
+            "sshd does not accept",
+        ),
+        (
+            "a setting that wins over ours",
+            "--ssh",
+            |host| host.write("/etc/ssh/sshd_config.d/00-x.conf", "AuthenticationMethods any\n", 0o644),
+            "sshd-methods",
+        ),
+        (
+            "a setting that forbids ours",
+            "--ssh",
+            |host| host.write("/etc/ssh/sshd_config.d/00-x.conf", "KbdInteractiveAuthentication no\n", 0o644),
+            "Disabled method",
+        ),
         ("no profile", "--all-logins", |_| {}, "neither pam-auth-update nor authselect"),
-        ("files that pam-auth-update leaves alone", "--all-logins", |host| {
-            profile(host);
-            host.pam_service("common-auth", "auth requisite pam_unix.so\n");
-        }, "pam-auth-update failed"),
-        ("another service with a way in", "--all-logins", |host| {
-            profile(host);
-            host.pam_service("till", "auth sufficient pam_fprintd.so\n@include common-auth\n@include common-account\n");
-        }, "pam-bypass"),
+        (
+            "files that pam-auth-update leaves alone",
+            "--all-logins",
+            |host| {
+                profile(host);
+                host.pam_service("common-auth", "auth requisite pam_unix.so\n");
+            },
+            "pam-auth-update failed",
+        ),
+        (
+            "another service with a way in",
+            "--all-logins",
+            |host| {
+                profile(host);
+                host.pam_service(
+                    "till",
+                    "auth sufficient pam_fprintd.so\n@include common-auth\n@include common-account\n",
+                );
+            },
+            "pam-bypass",
+        ),
     ];
     for (name, what, plant, text) in cases {
         let (host, _) = fresh();
@@ -224,7 +278,7 @@ fn what_would_let_in_or_keep_out_is_refused_and_nothing_is_changed() {
         let said = twinlock(&["setup", what]);
         assert_eq!(said.code(), 1, "{name}: {}{}", said.stdout, said.stderr);
         assert!(said.stderr.contains(text), "{name}: {}", said.stderr);
-        assert!(everything() == before, "{name}: something was changed");
+        assert_eq!(changed(&before), NOTHING, "{name}");
     }
 }
 
@@ -233,12 +287,12 @@ fn what_would_let_in_or_keep_out_is_refused_and_nothing_is_changed() {
 fn an_interrupted_setup_can_be_undone() {
     let (host, _) = fresh();
     profile(&host);
-    for what in ["--ssh", "--all-logins"] {
+    for (what, follow) in [("--ssh", "-qq"), ("--all-logins", "-qq"), ("--all-logins", "-f")] {
         let before = everything();
         for number in 1..30 {
             let kill = format!("inject=rename,renameat,renameat2:signal=SIGKILL:when={number}");
             let mut strace = process::command("strace");
-            strace.args(["-qq", "-o", "/dev/null", "-e", &kill, "/usr/bin/twinlock", "setup", what]);
+            strace.args(["-qq", follow, "-o", "/dev/null", "-e", &kill, "/usr/bin/twinlock", "setup", what]);
             let finished = process::run(&mut strace).status.success();
             let again = twinlock(&["setup", what]);
             let manifest = Path::new(STATE).join("manifest.json").exists();
@@ -250,15 +304,82 @@ fn an_interrupted_setup_can_be_undone() {
             }
             // Copies that no manifest speaks of are no harm.
             let _ = std::fs::remove_dir_all(STATE);
-            let after = everything();
-            let left: Vec<_> = after.iter().filter(|(path, text)| before.get(*path) != Some(text)).map(|(path, _)| path).collect();
-            assert!(after == before, "{what} {number}: {left:?}");
+            assert_eq!(changed(&before), NOTHING, "{what} {number}");
             if finished {
                 assert!(number > 4, "killed nothing");
                 break;
             }
         }
     }
+}
+
+#[test]
+fn a_second_setup_that_fails_leaves_the_first_as_it_was() {
+    let (host, _) = fresh();
+    profile(&host);
+    let at_first = everything();
+    twinlock(&["setup", "--ssh"]).ok();
+    let before = everything();
+    // It writes half of its work, then fails.
+    let tool = read_to_string("/usr/sbin/pam-auth-update").unwrap();
+    host.write("/usr/sbin/pam-auth-update.real", &tool, 0o755);
+    let script = "#!/bin/sh\ncase $1 in --enable) echo broken >/etc/pam.d/common-auth; exit 1;; esac\n\
+                  exec /usr/sbin/pam-auth-update.real \"$@\"\n";
+    host.write("/usr/sbin/pam-auth-update", script, 0o755);
+    let said = twinlock(&["setup", "--all-logins"]);
+    assert_eq!(said.code(), 1, "{}", said.stdout);
+    assert!(said.stderr.contains("pam-auth-update failed"), "{}", said.stderr);
+    let copies: Vec<_> = changed(&before).into_iter().filter(|path| !path.starts_with(STATE)).collect();
+    assert_eq!(copies, NOTHING);
+    twinlock(&["setup", "--undo"]).ok();
+    assert_eq!(changed(&at_first), NOTHING);
+}
+
+/// Scripts in the place of authselect and of our maker of profiles, on the files of RHEL 9.
+#[test]
+fn authselect_is_used_where_it_is_and_undone_byte_for_byte() {
+    let (host, _) = fresh();
+    let base = "auth sufficient pam_unix.so\nauth required pam_deny.so\naccount required pam_unix.so\n";
+    let ours = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n\
+                auth required pam_twinlock.so account_phase\naccount required pam_twinlock.so\naccount required pam_unix.so\n";
+    host.write("/etc/authselect/system-auth", base, 0o644);
+    host.write("/etc/authselect/authselect.conf", "local\nwith-faillock\n", 0o644);
+    let folder = "/etc/pam.d/";
+    for entry in std::fs::read_dir(folder).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    std::os::unix::fs::symlink("/etc/authselect/system-auth", "/etc/pam.d/system-auth").unwrap();
+    for name in ["sshd", "login", "su", "su-l", "sudo", "sudo-i"] {
+        host.pam_service(
+            name,
+            "auth substack system-auth\naccount required pam_nologin.so\naccount include system-auth\n",
+        );
+    }
+    host.write("/usr/share/ours", ours, 0o644);
+    host.write("/usr/share/base", base, 0o644);
+    host.write("/usr/libexec/twinlock/authselect", "#!/bin/sh\n:\n", 0o755);
+    let authselect = "#!/bin/sh\ncd /etc/authselect\ncase $1 in\ncurrent) xargs <authselect.conf;;\n\
+                      select) shift; from=base; case $1 in custom/twinlock) from=ours;; esac\n\
+                      cat /usr/share/$from >system-auth; printf '%s\\n' \"$@\" >authselect.conf;;\nesac\n";
+    host.write("/usr/bin/authselect", authselect, 0o755);
+    let before = everything();
+    let said = twinlock(&["setup", "--all-logins", "--dry-run"]).ok();
+    assert!(said.stdout.contains("authselect select custom/twinlock"), "{}", said.stdout);
+    assert_eq!(changed(&before), NOTHING);
+    twinlock(&["setup", "--all-logins"]).ok();
+    assert_eq!(
+        read_to_string("/etc/authselect/authselect.conf").unwrap(),
+        "custom/twinlock\nwith-faillock\n"
+    );
+    assert_eq!(ids(&doctor()), ["no-administrator"], "{:#}", doctor());
+    assert_eq!(twinlock(&["setup", "--all-logins"]).ok().stdout, "unchanged\n");
+    twinlock(&["setup", "--undo"]).ok();
+    assert_eq!(changed(&before), NOTHING);
+    // A profile that would let somebody in is taken back.
+    host.write("/usr/share/ours", &ours.replace("requisite pam_deny.so", "sufficient pam_fprintd.so"), 0o644);
+    let said = twinlock(&["setup", "--all-logins"]);
+    assert!(said.stderr.contains("pam-bypass"), "{}", said.stderr);
+    assert_eq!(changed(&before), NOTHING);
 }
 
 #[test]

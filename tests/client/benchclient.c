@@ -2,8 +2,9 @@
  * bound before main (it is linked with -z now), so that the difference between two of its runs is the difference
  * between two modules. It computes no code; answers come as arguments.
  *
- *   benchclient once SERVICE USER HOOKS ANSWER...           one login; prints the code of the last hook and the
- *                                                           kilobytes resident while the modules are loaded
+ *   benchclient once SERVICE USER HOOKS ANSWER...           one login; prints the code of the last hook, and of
+ *                                                           the time while the modules are loaded the kilobytes
+ *                                                           resident and the page faults so far
  *   benchclient time ROUNDS CASE...                         logins in turn, each in a process of its own; prints
  *                                                           "CASE NANOSECONDS CODE" each
  *        CASE = SERVICE USER HOOKS ANSWER LIVE SAVED        LIVE is made like SAVED before each login, outside the
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -142,9 +144,11 @@ static int once(int count, char **words)
     const struct pam_conv conversation = {converse, &answers};
     pam_handle_t *pamh = begin(words[0], words[1], &conversation);
     int code = call_hooks(pamh, words[2]);
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
     long kilobytes = resident();
     pam_end(pamh, code);
-    printf("%d %ld\n", code, kilobytes);
+    printf("%d %ld %ld\n", code, kilobytes, usage.ru_minflt);
     return 0;
 }
 

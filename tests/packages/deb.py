@@ -174,7 +174,7 @@ def cleared_first(host, suite):
 
 def other_entrances(suite, host, codes):
     """su and sudo, with recovery codes: each of them works once."""
-    terminal = Terminal(host.command("setpriv", "--reuid=otto", "--regid=otto", "--init-groups", "su", "-", "maria"))
+    terminal = Terminal(host, "setpriv", "--reuid=otto", "--regid=otto", "--init-groups", "su", "-", "maria")
     terminal.expect("assword: ")
     terminal.type(logins.PASSWORD)
     terminal.expect("Verification code: ")
@@ -193,7 +193,7 @@ def other_entrances(suite, host, codes):
     terminal.type("exit")
     terminal.end()
 
-    terminal = Terminal(host.command("login"))
+    terminal = Terminal(host, "login")
     terminal.expect("login: ")
     terminal.type("maria")
     terminal.expect("assword: ")

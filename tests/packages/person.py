@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import hmac
 import os
-import pty
 import re
 import select
 import signal
@@ -18,6 +17,9 @@ import time
 from folder import ENVIRONMENT
 
 PATIENCE = 40
+# From <asm-generic/ioctls.h>; Python's termios has them only from 3.13 on.
+TIOCSPTLCK = 0x40045431
+TIOCGPTN = 0x80045430
 
 
 class Phone:
@@ -40,15 +42,27 @@ class Phone:
 
 
 class Terminal:
-    """A program on a terminal of 80 by 24."""
+    """A program of a host, on a terminal of 80 by 24 which is that host's own: login(1) looks for it in /dev."""
 
-    def __init__(self, words, rows=24):
-        pid, self.descriptor = pty.fork()
-        if pid == 0:
-            os.chdir("/")
-            os.execvpe(words[0], words, {**ENVIRONMENT, "TERM": "vt220"})
-        self.pid = pid
-        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
+    def __init__(self, host, *words):
+        terminals = host.path("/dev/pts")
+        self.descriptor = os.open(terminals / "ptmx", os.O_RDWR | os.O_NOCTTY)
+        fcntl.ioctl(self.descriptor, TIOCSPTLCK, struct.pack("i", 0))
+        number = struct.unpack("I", fcntl.ioctl(self.descriptor, TIOCGPTN, bytes(4)))[0]
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.setsid()
+                line = os.open(terminals / str(number), os.O_RDWR)
+                fcntl.ioctl(line, termios.TIOCSCTTY, 0)
+                for standard in (0, 1, 2):
+                    os.dup2(line, standard)
+                os.closerange(3, 256)
+                os.chdir("/")
+                os.execvpe("chroot", host.command(*words), ENVIRONMENT)
+            finally:
+                os._exit(127)
         self.sent = ""
         self._seen = 0
         self.status = None
@@ -60,7 +74,11 @@ class Terminal:
         try:
             data = os.read(self.descriptor, 65536)
         except OSError:
-            return None
+            # The end; or login(1) of util-linux, which hangs up its terminal and opens it again.
+            if self._ended() or time.monotonic() > deadline:
+                return None
+            time.sleep(0.05)
+            return True
         if not data:
             return None
         self.sent += data.decode(errors="replace").replace("\r", "")
@@ -89,18 +107,24 @@ class Terminal:
             pass
         return self.stop()
 
-    def stop(self):
+    def _ended(self):
         if self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if not pid:
-                os.kill(self.pid, signal.SIGHUP)
-                time.sleep(0.2)
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if not pid:
-                os.kill(self.pid, signal.SIGKILL)
-                pid, status = os.waitpid(self.pid, 0)
-            self.status = os.waitstatus_to_exitcode(status)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+        return self.status is not None
+
+    def stop(self):
+        """Ends the program if it has not ended by itself; returns its exit status."""
+        for kind in (None, signal.SIGHUP, signal.SIGKILL):
+            if kind and not self._ended():
+                os.kill(self.pid, kind)
+            deadline = time.monotonic() + 0.5
+            while not self._ended() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        if self.descriptor is not None:
             os.close(self.descriptor)
+            self.descriptor = None
         return self.status
 
 
@@ -132,10 +156,10 @@ class Sshd:
             return probe.connect_ex(("127.0.0.1", self.number)) == 0
 
     def client(self, user, *options):
-        return Terminal(self.host.command(
-            "ssh", "-F", "none", "-p", str(self.number), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+        return Terminal(
+            self.host, "ssh", "-F", "none", "-p", str(self.number), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1", *options, "-l", user, "127.0.0.1",
-        ))
+        )
 
     def stop(self):
         try:

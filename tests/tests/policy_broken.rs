@@ -399,7 +399,7 @@ fn under_each_kind_of_broken_policy_a_code_lets_in_nobody_else_gets_in_and_the_a
         };
         // A user of the case's own: a code lets in once.
         let (maria, phone) = enrolled(&host, &format!("maria{number}"));
-        host.journal().clear();
+        policy_scene::forget(&host);
         let start = Instant::now();
         let outcome = log_in(&till(&host, &maria.name), &[&phone.code()]);
         assert!(is_in(&outcome) && was_asked(&outcome), "{name}: {outcome:?}\n{}", host.journal().text());
@@ -444,6 +444,7 @@ fn a_byte_order_mark_and_carriage_returns_are_read_past() {
         let outcome = log_in(&till(&host, "otto"), &[]);
         assert!(is_in(&outcome) && !was_asked(&outcome), "{text:?}: {}", host.journal().text());
         assert_eq!(log_in(&till(&host, "maria"), &[]).code("authenticate"), pam::AUTH_ERR, "{text:?}");
+        policy_scene::settle(&host);
         assert!(!host.journal().text().contains("policy_broken"), "{text:?}: {}", host.journal().text());
     }
 }
@@ -457,5 +458,6 @@ fn files_beside_the_policy_are_passed_over() {
         host.policy_drop_in(name, "this is no TOML\n");
     }
     assert!(is_in(&log_in(&till(&host, "otto"), &[])), "{}", host.journal().text());
+    policy_scene::settle(&host);
     assert!(!host.journal().text().contains("policy_broken"), "{}", host.journal().text());
 }

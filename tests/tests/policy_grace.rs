@@ -97,6 +97,7 @@ fn over_ssh_enrolment_may_be_put_off_until_a_day_is_over_and_no_longer() {
     terminal.send_line("Y");
     terminal.expect("Verification code: ");
     let phone = key(&terminal.raw_text());
+    twinlock_tests::oathtool::with_time_left(5);
     terminal.send_line(&phone.code_at_step(-1));
     terminal.expect("Press Enter");
     terminal.send_line("");
@@ -276,6 +277,7 @@ fn an_address_is_remembered_for_its_service_and_its_time_and_nothing_else_is() {
     let (_, phone) = enrolled(&host, "maria");
     let (_, other) = enrolled(&host, "otto");
     let at = |service: &str, rhost: &str| PamClient::new(&host, service).user("maria").rhost(rhost);
+    twinlock_tests::oathtool::with_time_left(5);
     assert!(is_in(&log_in(&at("till", "192.0.2.7"), &[&code_after(&phone, -30)])));
     let forget = "require_mfa = true\nremember = \"1h\"\n";
     let never = "require_mfa = true\n";
@@ -312,6 +314,7 @@ fn an_address_is_remembered_for_its_service_and_its_time_and_nothing_else_is() {
         Some(rhost) => PamClient::new(&host, "till").user("otto").rhost(rhost),
         None => PamClient::new(&host, "till").user("otto"),
     });
+    twinlock_tests::oathtool::with_time_left(5);
     for (client, step) in places.iter().zip([-30, 0, 30]) {
         assert!(is_in(&log_in(client, &[&code_after(&other, step)])), "{}", host.journal().text());
         assert!(was_asked(&log_in(client, &[])), "{client:?}");

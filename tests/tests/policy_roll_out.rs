@@ -202,6 +202,7 @@ fn each_person_meets_on_each_day_what_the_page_says() {
                 );
             }
         }
+        policy_scene::settle(&host);
         assert!(!host.journal().text().contains("policy_broken"), "{}", host.journal().text());
         if step == 1 {
             host.journal().wait_for(|line| line.message.contains("would_be=required"));
@@ -264,6 +265,7 @@ fn whoever_has_enrolled_stays_enrolled_on_the_way_back() {
     host.add_group("shopfloor", &["tina"]);
     let login =
         |service: &str, answers: &[&str]| log_in(&PamClient::new(&host, service).user("tina"), answers);
+    oathtool::with_time_left(5);
     assert!(is_in(&login("sshd", &["secret", &phone.code_at_step(-1)])), "{}", host.journal().text());
     assert!(is_in(&login("login", &["secret", &phone.code()])), "{}", host.journal().text());
     host.policy("require_mfa = \"report\"\n");

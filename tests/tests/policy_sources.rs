@@ -233,6 +233,7 @@ fn every_spelling_of_an_account_has_one_credential_one_ledger_and_one_set_of_rul
     std::fs::create_dir("/home/lena").unwrap();
     std::os::unix::fs::chown("/home/lena", Some(lena.uid), Some(lena.gid)).unwrap();
     let phone = Phone::of(&lena);
+    twinlock_tests::oathtool::with_time_left(5);
     let code = code_after(&phone, -30);
     assert!(is_in(&log_in(&till(&host, "lena@ACME.EXAMPLE"), &[&code])), "{}", host.journal().text());
     // The same code under another name is a replay, the next one is not.

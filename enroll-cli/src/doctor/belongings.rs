@@ -15,6 +15,8 @@ const HELPER: &str = "/usr/libexec/twinlock/check";
 const MODULE: &str = "pam_twinlock.so";
 /// What the module holds in front of its version.
 const VERSION_MARK: &[u8] = b"twinlock-version=";
+/// The mode of the state's folders.
+pub const FOLDER: u32 = 0o700;
 /// There where SELinux is on.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 const STAT: &str = "/usr/bin/stat";
@@ -35,12 +37,12 @@ pub fn look(paths: &Paths, problems: &mut Vec<Problem>) {
     {
         problems.push(Problem::HelperNotSetuid { path: helper.to_owned() });
     }
-    if safe(&paths.state, Role::State, 0o077, 0o700, problems).is_none() {
+    if safe(&paths.state, Role::State, 0o077, FOLDER, problems).is_none() {
         return;
     }
     for folder in ["ledger", "credentials", "pending"] {
         let folder = paths.state.join(folder);
-        if safe(&folder, Role::State, 0o077, 0o700, problems).is_none() {
+        if safe(&folder, Role::State, 0o077, FOLDER, problems).is_none() {
             continue;
         }
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
@@ -74,7 +76,7 @@ fn safe(path: &Path, role: Role, wrong: u32, mode: u32, problems: &mut Vec<Probl
         problems.push(Problem::Missing { path: path.to_owned(), role });
         return None;
     };
-    let folder = mode == 0o700;
+    let folder = mode == FOLDER;
     let is = if metadata.is_dir() != folder || !(folder || metadata.is_file()) {
         if folder { "is no folder".to_owned() } else { "is no regular file".to_owned() }
     } else if metadata.uid() != 0 {

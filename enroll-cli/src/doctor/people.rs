@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use twinlock_system::{Fault, Ledger, Paths, Standing, User, accounts, clock};
 use twinlock_verifier::verdict::clock_is_behind;
 
-use super::problem::Problem;
+use super::belongings::FOLDER;
+use super::problem::{Problem, Role};
 use super::rules::Rules;
 use super::sudoers::Sudoers;
 
@@ -17,6 +18,16 @@ pub fn look(
     problems: &mut Vec<Problem>,
     unchecked: &mut Vec<String>,
 ) {
+    // One fault of the state is the fault of all users.
+    let broken = |problem: &Problem| match problem {
+        Problem::Missing { role, .. } => *role == Role::State,
+        Problem::Unsafe { role, mode, .. } => *role == Role::State && *mode == FOLDER,
+        _ => false,
+    };
+    if problems.iter().any(broken) {
+        unchecked.push("the users of this host: the folders of the state must be mended first".to_owned());
+        return;
+    }
     let all = match user {
         Some(user) => Ok(vec![user.clone()]),
         None => accounts::all(),

@@ -11,7 +11,8 @@ use super::stack::{self, Judgement, Line, Lookup, Phase, Stack, Step, judge};
 /// Where libpam looks for a service, in this order.
 const FOLDERS: [&str; 4] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam.d"];
 /// Words that the module knows; another one ends every login in a refusal.
-const WORDS: [&str; 2] = ["account_phase", "after_publickey"];
+const WORDS: [&str; 5] =
+    ["account_phase", "after_publickey", "forward_pass", "try_first_pass", "use_first_pass"];
 /// Screen lockers (and screen's lock) that skip the account phase, or pay no heed to what it says.
 const LOCKERS: [&str; 24] = [
     "cinnamon-screensaver",
@@ -113,7 +114,16 @@ impl Service {
 
     /// Whether our auth line counts on a public key.
     pub fn counts_on_a_key(&self) -> bool {
-        self.auth.ours().any(|line| line.words().iter().any(|word| word == "after_publickey"))
+        self.says("after_publickey")
+    }
+
+    /// Whether password and code come in one answer.
+    pub fn takes_one_answer(&self) -> bool {
+        self.says("forward_pass")
+    }
+
+    fn says(&self, word: &str) -> bool {
+        self.auth.ours().any(|line| line.words().iter().any(|one| one == word))
     }
 }
 
@@ -223,7 +233,7 @@ fn judgement(service: &Service, phase: Phase, stack: &Stack, ours: &Line, proble
     }
     if auth && code_alone.is_some() && !service.counts_on_a_key() {
         add(Problem::CodeAlone { service: name, line });
-    } else if auth && before_factor {
+    } else if auth && before_factor && !service.takes_one_answer() {
         add(Problem::BeforeFactor { service: name, line });
     } else if auth && after_failure {
         add(Problem::AfterFailure { service: name, line });

@@ -111,17 +111,21 @@ pub fn judge(settings: &Settings, service: &Service, rules: &Rules, about: About
         return vec![Problem::SshdWithoutPam];
     }
     let mut problems = Vec::new();
-    if settings.is("kbdinteractiveauthentication", "no") {
+    let passwords = settings.is("passwordauthentication", "yes");
+    let one_answer = service.takes_one_answer();
+    if settings.is("kbdinteractiveauthentication", "no") && !(passwords && one_answer) {
         problems.push(Problem::SshdCannotAsk);
     }
-    if settings.is("passwordauthentication", "yes") {
+    if passwords && !one_answer {
         problems.push(Problem::SshdPasswords);
     }
     let refused = rules.account_required.contains("sshd") && service.account.ours().next().is_some();
     for list in settings.lists() {
         let methods: Vec<&str> =
             list.split(',').map(|method| method.split(':').next().unwrap_or(method)).collect();
-        let code = methods.iter().position(|method| *method == "keyboard-interactive");
+        let code = methods
+            .iter()
+            .position(|method| *method == "keyboard-interactive" || one_answer && *method == "password");
         let key = methods.iter().position(|method| *method == "publickey");
         match code {
             None if methods == ["password"] => {}
@@ -198,6 +202,12 @@ mod tests {
             ("", with, About { user: Some("root"), root_has_keys: false }, &["sshd-root"]),
             ("", with, About { user: Some("maria"), root_has_keys: true }, &[]),
             ("", with, About { user: None, root_has_keys: true }, &["sshd-root"]),
+            (
+                "passwordauthentication yes\nkbdinteractiveauthentication no\nauthenticationmethods publickey,password",
+                one,
+                ANYBODY,
+                &[],
+            ),
             ("permitrootlogin yes", with, About { user: Some("root"), root_has_keys: true }, &[]),
             ("logingracetime 120", with, ANYBODY, &["sshd-grace"]),
             ("logingracetime 300", with, ANYBODY, &[]),

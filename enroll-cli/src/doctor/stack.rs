@@ -11,7 +11,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use modules::first_factors;
 pub use judge::{Judgement, judge};
+pub use modules::first_factors;
 pub use read::{Line, Lookup, Phase, Stack, includes, read};
 pub use walk::Step;

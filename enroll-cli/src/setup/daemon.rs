@@ -51,7 +51,10 @@ fn reads_drop_ins(main: &str) -> bool {
         name.eq_ignore_ascii_case("include")
             && value.split_whitespace().any(|pattern| {
                 let pattern = pattern.trim_matches('"');
-                matches!(pattern.strip_prefix("/etc/ssh/").unwrap_or(pattern), "sshd_config.d/*.conf" | "sshd_config.d/*")
+                matches!(
+                    pattern.strip_prefix("/etc/ssh/").unwrap_or(pattern),
+                    "sshd_config.d/*.conf" | "sshd_config.d/*"
+                )
             })
     })
 }
@@ -65,7 +68,9 @@ pub fn check() -> Result<(), Trouble> {
     match output {
         Ok(output) if output.status.success() => Ok(()),
         // Made by the unit that starts it: sshd does not run, and its configuration was not looked at.
-        Ok(output) if String::from_utf8_lossy(&output.stderr).contains("privilege separation directory") => Ok(()),
+        Ok(output) if String::from_utf8_lossy(&output.stderr).contains("privilege separation directory") => {
+            Ok(())
+        }
         Ok(output) => Err(Trouble::SshdRefuses(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
         Err(error) => Err(Trouble::SshdRefuses(error.to_string())),
     }

@@ -36,7 +36,8 @@ impl Edit {
         let name = |text: &Option<String>| {
             if text.is_some() { self.path.display().to_string() } else { "/dev/null".to_owned() }
         };
-        let span = |end: usize| format!("{},{}", from + usize::from(end + trailing > from), end + trailing - from);
+        let span =
+            |end: usize| format!("{},{}", from + usize::from(end + trailing > from), end + trailing - from);
         let mut text = format!(
             "--- {}\n+++ {}\n@@ -{} +{} @@\n",
             name(&self.before),

@@ -24,7 +24,7 @@ pub struct Kept {
 }
 
 /// What was done.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// All of it was done.
@@ -104,6 +104,12 @@ impl Kept {
             let after = edit.after.is_some();
             self.manifest.files.push(Copy { path: edit.path.clone(), looks, after, by_tool });
         }
+        if known.is_some() && place::read(&self.copy(number, "after"))? != edit.after {
+            // Whichever of the two is there when this is interrupted, it is ours.
+            if let Some(earlier) = place::read(&self.copy(number, "after"))? {
+                self.write(number, "earlier", &earlier)?;
+            }
+        }
         if let Some(copy) = self.manifest.files.get_mut(number) {
             copy.after = edit.after.is_some();
         }
@@ -133,7 +139,7 @@ impl Kept {
         let after = if copy.after { Some(self.read(number, "after")?) } else { None };
         Ok(if now == before {
             Now::Before
-        } else if now == after {
+        } else if now == after || now.is_some() && now == place::read(&self.copy(number, "earlier"))? {
             Now::After
         } else {
             Now::Changed
@@ -146,13 +152,16 @@ impl Kept {
     /// [`Trouble::Kept`], [`Trouble::File`].
     pub fn restore(&self, number: usize) -> Result<(), Trouble> {
         let copy = &self.manifest.files[number];
-        // Of a setup that was interrupted while it wrote.
-        let _ = fs::remove_file(beside(&copy.path));
         match copy.looks {
             Some(looks) => place::write(&copy.path, Some(&self.read(number, "before")?), looks),
             None if copy.path.symlink_metadata().is_err() => Ok(()),
             None => place::write(&copy.path, None, Looks::USUAL),
         }
+    }
+
+    /// Removes what a setup that was interrupted left beside the file of a number.
+    pub fn clear_away(&self, number: usize) {
+        let _ = fs::remove_file(beside(&self.manifest.files[number].path));
     }
 
     /// Forgets everything.

@@ -105,12 +105,16 @@ mod tests {
                 "account required \\\n pam_x.so\nauth required pam_y.so",
                 "M\nC\naccount required \\\n pam_x.so\nauth required pam_y.so\nM\nA\n",
             ),
-            ("auth required pam_y.so\n@include nothing\n", "auth required pam_y.so\nM\nA\nM\nC\n@include nothing\n"),
+            (
+                "auth required pam_y.so\n@include nothing\n",
+                "auth required pam_y.so\nM\nA\nM\nC\n@include nothing\n",
+            ),
         ] {
             let mut files = Files { instead: files.instead.clone() };
             files.instead.insert("/etc/pam.d/till".into(), text.to_owned());
             let expected = expected.replace("M\n", &format!("{MARK}\n"));
-            let expected = expected.replace("A\n", &format!("{AUTH}\n")).replace("C\n", &format!("{ACCOUNT}\n"));
+            let expected =
+                expected.replace("A\n", &format!("{AUTH}\n")).replace("C\n", &format!("{ACCOUNT}\n"));
             let new = with_ours("till", text, &files);
             assert_eq!(new.as_deref(), Some(expected.as_str()), "{text}");
             assert_eq!(without_ours(&expected).trim_end(), text.trim_end());

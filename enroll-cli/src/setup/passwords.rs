@@ -28,7 +28,8 @@ pub fn missing(sshd: &Service) -> Result<Vec<String>, Trouble> {
         let hash = line.and_then(|line| line.split(':').next()).unwrap_or_default();
         !hash.is_empty() && !hash.starts_with(['!', '*', 'x'])
     };
-    let people = users.iter().filter(|user| accounts::can_log_in(user) && (user.uid == 0 || user.uid >= 1000));
+    let people =
+        users.iter().filter(|user| accounts::can_log_in(user) && (user.uid == 0 || user.uid >= 1000));
     let (with, without): (Vec<_>, Vec<_>) = people.partition(|user| has_password(&user.name));
     if with.is_empty() {
         return Err(Trouble::NoPasswords);

@@ -32,11 +32,7 @@ pub enum Trouble {
     /// A link or something that is no text stands in a file's place.
     NotAFile(PathBuf),
     /// A file.
-    File {
-        doing: &'static str,
-        path: PathBuf,
-        error: std::io::Error,
-    },
+    File { doing: &'static str, path: PathBuf, error: std::io::Error },
 }
 
 impl Trouble {

@@ -80,14 +80,14 @@ pub fn everything(mut kept: Kept) -> Result<Undone, Trouble> {
         }
     }
     for (number, copy) in kept.manifest.files.iter().enumerate().rev() {
+        kept.clear_away(number);
         if undone.restored.contains(&copy.path) {
             kept.restore(number)?;
         }
     }
     let of_sshd = |path: &PathBuf| path.starts_with("/etc/ssh");
     // A configuration that it does not accept would end it: better that it goes on with the old one.
-    undone.sshd_reloaded =
-        undone.restored.iter().any(of_sshd) && daemon::check().is_ok() && daemon::reload();
+    undone.sshd_reloaded = undone.restored.iter().any(of_sshd) && daemon::check().is_ok() && daemon::reload();
     if undone.left.is_empty() {
         kept.forget()?;
     } else {

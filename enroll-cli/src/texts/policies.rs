@@ -173,7 +173,7 @@ pub fn explanation(explained: &Explained) -> String {
     add(format!("  because of {}", decision.reason));
     if decision.requirement == "required" {
         add(format!(
-            "  not enrolled: {}",
+            "  if not enrolled: {}",
             unenrolled(&explained.service, decision.unenrolled, decision.enroll_here)
         ));
         if let Some(grace) = grace(&decision.grace) {

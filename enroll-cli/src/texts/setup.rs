@@ -17,7 +17,13 @@ pub fn setup(setup: &Setup) -> String {
         let _ = writeln!(text, "runs: {command}");
     }
     for warning in &setup.warnings {
-        let _ = writeln!(text, "warning: {}  [{}]\n  mend: {}", defused(&warning.what), warning.id, defused(&warning.mend));
+        let _ = writeln!(
+            text,
+            "warning: {}  [{}]\n  mend: {}",
+            defused(&warning.what),
+            warning.id,
+            defused(&warning.mend)
+        );
     }
     if setup.changed && !setup.without_password.is_empty() {
         let shown: Vec<_> = setup.without_password.iter().take(8).map(String::as_str).collect();
@@ -50,9 +56,11 @@ pub fn setup_done(setup: &Setup) -> String {
 pub fn undone(undone: &Undone) -> String {
     let mut text = String::new();
     let did = if undone.dry_run { "would bring back" } else { "brought back" };
-    for (word, paths) in
-        [(did, &undone.restored), ("was as before", &undone.unchanged), ("CHANGED SINCE, left as it is", &undone.left)]
-    {
+    for (word, paths) in [
+        (did, &undone.restored),
+        ("was as before", &undone.unchanged),
+        ("CHANGED SINCE, left as it is", &undone.left),
+    ] {
         for path in paths {
             let _ = writeln!(text, "{word}: {}", defused(&path.display().to_string()));
         }
@@ -74,7 +82,8 @@ pub fn setup_trouble(trouble: &Trouble) -> (String, String) {
     let unchanged = |mend: &str| format!("Nothing was changed. {mend}");
     match trouble {
         Trouble::Refused(problems) => {
-            let mut what = "the result would let somebody in without a code or keep everybody out.".to_owned();
+            let mut what =
+                "the result would let somebody in without a code or keep everybody out.".to_owned();
             let mut mends = String::new();
             for one in problems {
                 let words = problem(one);
@@ -96,7 +105,9 @@ pub fn setup_trouble(trouble: &Trouble) -> (String, String) {
         ),
         Trouble::NoTool => (
             "neither pam-auth-update nor authselect is here with a profile of ours.".to_owned(),
-            unchanged("Install the package (libpam-twinlock, twinlock); or set up SSH alone: twinlock setup --ssh"),
+            unchanged(
+                "Install the package (libpam-twinlock, twinlock); or set up SSH alone: twinlock setup --ssh",
+            ),
         ),
         Trouble::Tool(program, said) => (
             format!("{program} failed: {}", said.replace('\n', "; ")),
@@ -106,9 +117,10 @@ pub fn setup_trouble(trouble: &Trouble) -> (String, String) {
             format!("sshd does not accept the configuration: {}", said.replace('\n', "; ")),
             "Everything was brought back. Mend what it says, then run this again.".to_owned(),
         ),
-        Trouble::NoSshd => {
-            ("there is no sshd on this host.".to_owned(), unchanged("Install openssh-server, or use --all-logins."))
-        }
+        Trouble::NoSshd => (
+            "there is no sshd on this host.".to_owned(),
+            unchanged("Install openssh-server, or use --all-logins."),
+        ),
         Trouble::Interrupted => (
             "an earlier setup was interrupted.".to_owned(),
             unchanged("Bring everything back first: twinlock setup --undo"),

@@ -1,7 +1,8 @@
 //! A host as it must be: Debian's own PAM files with our lines where pam-auth-update puts them, sshd as the package's
 //! example has it, an administrator who enrolled. And its opposite, nothing set up yet.
+#![allow(dead_code, reason = "each test program uses some of it")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, Permissions, read_to_string, set_permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,11 @@ pub fn right() -> (Host, Account) {
     let (host, maria) = fresh();
     let text = |path: &str| read_to_string(path).unwrap();
     host.write("/etc/pam.d/common-auth", &(text("/etc/pam.d/common-auth") + AUTH), 0o644);
-    host.write("/etc/pam.d/common-account", &(ACCOUNT.to_owned() + &text("/etc/pam.d/common-account")), 0o644);
+    host.write(
+        "/etc/pam.d/common-account",
+        &(ACCOUNT.to_owned() + &text("/etc/pam.d/common-account")),
+        0o644,
+    );
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/sshd/twinlock.conf");
     host.write(DROP_IN, &read_to_string(example).unwrap(), 0o644);
     host.write("/etc/sudoers.d/maria", "maria ALL=(ALL:ALL) ALL\n", 0o440);
@@ -56,8 +61,21 @@ pub fn twinlock(words: &[&str]) -> Finished {
     process::run(process::command("/usr/bin/twinlock").args(words))
 }
 
+/// Paths that are not as they were, but for those that a login or an sshd of the tests makes.
+pub fn changed(before: &Everything) -> Vec<PathBuf> {
+    let after = everything();
+    let paths: BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
+    let others = ["/var/lib/twinlock/ledger/", "/var/lib/twinlock/pending/", "/etc/ssh/twinlock_tests"];
+    let ours = |path: &&&PathBuf| !others.iter().any(|other| path.to_string_lossy().starts_with(other));
+    let differ = |path: &&&PathBuf| before.get(**path) != after.get(**path);
+    paths.iter().filter(ours).filter(differ).map(|path| (*path).clone()).collect()
+}
+
+/// Mode and bytes of each path.
+pub type Everything = BTreeMap<PathBuf, (u32, Vec<u8>)>;
+
 /// Every file below folders that setup may touch, with its mode.
-pub fn everything() -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+pub fn everything() -> Everything {
     let mut found = BTreeMap::new();
     let mut folders: Vec<PathBuf> = ["/etc", "/var/lib/pam", "/var/lib/twinlock"].map(PathBuf::from).into();
     while let Some(folder) = folders.pop() {

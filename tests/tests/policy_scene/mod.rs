@@ -39,6 +39,21 @@ pub fn till(host: &Host, user: &str) -> PamClient {
     PamClient::new(host, "till").user(user).rhost("192.0.2.7")
 }
 
+/// Waits until the journal has heard all that was sent to it so far.
+pub fn settle(host: &Host) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let mark = format!("mark {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let socket = std::os::unix::net::UnixDatagram::unbound().expect("a socket");
+    socket.send_to(format!("<85>Nov 25 00:00:00 test: {mark}.").as_bytes(), "/dev/log").expect("the journal");
+    host.journal().wait_for(|line| line.message == format!("{mark}."));
+}
+
+/// Forgets the journal so far; no late line of an earlier login is left.
+pub fn forget(host: &Host) {
+    settle(host);
+    host.journal().clear();
+}
+
 /// One login that answers each prompt with the next of these answers, and with NULL when there are none left.
 pub fn log_in(client: &PamClient, answers: &[&str]) -> Outcome {
     let mut login = client.start();

@@ -87,7 +87,7 @@ impl Line {
     /// File, line and what stands there, for a person.
     pub fn shown(&self) -> String {
         let what = match &self.call {
-            Call::Module(name, words) => [&[name.clone()], words.as_slice()].concat().join(" "),
+            Call::Module(name, words) => [std::slice::from_ref(name), words.as_slice()].concat().join(" "),
             Call::Refusal => "(a line that libpam cannot read, or a file that is not there)".to_owned(),
             Call::Substack => "(a substack)".to_owned(),
         };

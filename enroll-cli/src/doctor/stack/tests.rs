@@ -60,6 +60,17 @@ fn a_right_auth_stack_has_no_finding() {
         format!("{unix}auth [success=ok new_authtok_reqd=ok ignore=ignore default=bad] pam_twinlock.so\n"),
         format!("{unix}auth requisite pam_twinlock.so\n"),
         format!("auth optional pam_faildelay.so\nauth requisite pam_nologin.so\n{DEBIAN}{OURS}"),
+        // RHEL's, as our authselect profile has it.
+        format!(
+            "{}auth requisite pam_deny.so\nauth required pam_permit.so\n{OURS}",
+            RED_HAT
+                .replace(
+                    "sufficient pam_unix.so",
+                    "[success=3 new_authtok_reqd=3 default=ignore] pam_unix.so"
+                )
+                .replace("sufficient pam_sss.so", "[success=1 new_authtok_reqd=1 default=ignore] pam_sss.so")
+                .replace("auth required pam_deny.so\n", "")
+        ),
         // Another phase does not count.
         format!("account sufficient pam_permit.so\n-auth optional pam_gone.so\n{DEBIAN}{OURS}"),
     ] {
@@ -100,9 +111,11 @@ fn every_way_around_in_an_auth_stack_is_found() {
         // Substacks count as one line for a jump.
         (
             format!("auth [success=1 default=ignore] pam_unix.so\nauth substack two-lines\n{OURS}"),
-            "keeps-out-excused code-alone after-failure",
+            "code-alone after-failure",
         ),
-        // Other controls: rows 28 of the cases.
+        // A refusal inside a substack does not end the stack around it.
+        (format!("auth substack common-auth\n{OURS}auth optional pam_group.so\n"), "after-failure"),
+        // Other controls: row 28 of the cases.
         (format!("{DEBIAN}auth [success=1 default=ignore] pam_twinlock.so\n"), "way-in keeps-out"),
         (format!("{DEBIAN}auth [success=ok default=ignore] pam_twinlock.so\n"), "way-in"),
         (
@@ -172,7 +185,7 @@ fn account_stacks_are_judged_too() {
             ),
             "",
         ),
-        (format!("account required pam_unix.so\naccount optional pam_twinlock.so\n"), "way-in"),
+        ("account required pam_unix.so\naccount optional pam_twinlock.so\n".to_owned(), "way-in"),
         (ours.to_owned(), "keeps-out-excused"),
         (debian.to_owned(), "unreachable bypass keeps-out keeps-out-excused"),
         // No account line at all: those of `other`.
@@ -235,7 +248,7 @@ fn the_walk_ends_where_libpam_ends() {
         ["success", "success", "auth_err", "ignore", "perm_denied", "new_authtok_reqd", "user_unknown"];
     let host = Host::new();
     host.add_user("maria", "secret");
-    for number in 0..60 {
+    for number in 0..400 {
         let mut file = |lines: usize, may_include: bool| {
             let mut text = String::new();
             for _ in 0..lines {

@@ -13,6 +13,15 @@ pub struct Client {
     path: PathBuf,
 }
 
+/// What a login had used while its modules were loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Bytes resident.
+    pub resident: f64,
+    /// Page faults so far.
+    pub faults: f64,
+}
+
 /// What became of a crowd.
 #[derive(Clone, Copy, Debug)]
 pub struct Crowd {
@@ -47,8 +56,8 @@ impl Client {
         Self { path }
     }
 
-    /// One login, perhaps under another program; the kilobytes that were resident while the modules were loaded.
-    pub fn once(&self, under: &[&str], login: &Login) -> u32 {
+    /// One login, perhaps under another program.
+    pub fn once(&self, under: &[&str], login: &Login) -> Memory {
         login.restore();
         let mut command = match under.split_first() {
             None => process::command(&self.path),
@@ -60,11 +69,10 @@ impl Client {
         };
         command.args(["once", &login.service, &login.user, login.hooks, &login.answer]);
         let finished = process::run(&mut command).ok();
-        let mut words = finished.stdout.split_whitespace();
-        let code: i32 = words.next().and_then(|word| word.parse().ok()).expect("a return code");
-        let resident = words.next().and_then(|word| word.parse().ok()).expect("kilobytes");
+        let numbers = finished.stdout.split_whitespace().map(|word| word.parse().expect("a number"));
+        let [code, kilobytes, faults] = numbers.collect::<Vec<i32>>()[..] else { panic!("{finished:?}") };
         assert_eq!(code, login.expected, "{login:?}: {}", finished.stderr);
-        resident
+        Memory { resident: f64::from(kilobytes) * 1024.0, faults: f64::from(faults) }
     }
 
     /// So many rounds of logins in turn: the microseconds of each, login by login.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use twinlock_tests::{pam_folder, process};
 
-use crate::client::Client;
+use crate::client::{Client, Memory};
 use crate::contestant::Contestant;
 use crate::figure::{Figure, Spread, Unit};
 use crate::stage::{Login, Stage};
@@ -23,9 +23,9 @@ pub fn all(client: &Client, stage: &Stage) -> Vec<Figure> {
         |of: &dyn Fn(&Path) -> f64| Contestant::ALL.map(|contestant| (contestant, of(&path(contestant))));
     let loads = client.load(LOADS, &Contestant::ALL.map(path));
     let loads = Contestant::ALL.into_iter().zip(loads.into_iter().map(|times| Spread::of(times).median));
-    let permit = resident(client, &stage.permitted());
-    let memory = Contestant::ALL
-        .map(|contestant| (contestant, (resident(client, &stage.right_code(contestant)) - permit) * 1024.0));
+    let permit = memory(client, &stage.permitted());
+    let used = Contestant::ALL.map(|contestant| (contestant, memory(client, &stage.right_code(contestant))));
+    let added = |of: fn(&Memory) -> f64| used.map(|(contestant, used)| (contestant, of(&used) - of(&permit)));
     let size = |path: &Path| std::fs::metadata(path).expect("a module").len() as f64;
     vec![
         Figure::new("module.dlopen", "dlopen, median", Unit::Microseconds).values(loads),
@@ -40,14 +40,16 @@ pub fn all(client: &Client, stage: &Stage) -> Vec<Figure> {
             .values(each(&glibc))
             .target(Target::AtMost(34.0)),
         Figure::new("module.resident", "resident memory added", Unit::Bytes)
-            .values(memory)
+            .values(added(|used| used.resident))
             .target(Target::Under(1.5 * 1024.0 * 1024.0)),
+        Figure::new("module.page_faults", "page faults added", Unit::Count).values(added(|used| used.faults)),
     ]
 }
 
-fn resident(client: &Client, login: &Login) -> f64 {
-    let looks = (0..LOOKS).map(|_| f64::from(client.once(&[], login)));
-    Spread::of(looks.collect()).median
+fn memory(client: &Client, login: &Login) -> Memory {
+    let looks: Vec<Memory> = (0..LOOKS).map(|_| client.once(&[], login)).collect();
+    let median = |of: fn(&Memory) -> f64| Spread::of(looks.iter().map(of).collect()).median;
+    Memory { resident: median(|used| used.resident), faults: median(|used| used.faults) }
 }
 
 fn readelf(what: &str, module: &Path) -> String {
