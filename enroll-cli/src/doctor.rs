@@ -52,7 +52,7 @@ pub struct Finding {
 impl Finding {
     /// A problem in words.
     pub fn of(problem: &Problem) -> Self {
-        let texts::Words3 { what, because, mend } = texts::problem(problem);
+        let texts::Told { what, because, mend } = texts::problem(problem);
         Self { id: problem.id(), severity: problem.severity(), what, because, mend }
     }
 }

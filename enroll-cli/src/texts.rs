@@ -14,7 +14,7 @@ mod standing;
 pub use administration::{
     DENIED, cannot_enrol_by, orphans, orphans_question, progress, report, reset, reset_question, unlocked,
 };
-pub use doctor::{Words3, diagnosis, problem};
+pub use doctor::{Told, diagnosis, problem};
 pub use enrolment::{
     HASHING, VERIFICATION_CODE, Words, code_was_not_right, enroll_introduction, enrolled, handed_over,
     key_and_account, key_beside, not_shaped_like_a_code, picture_is_a_secret, registration, scan_the_file,

@@ -381,6 +381,11 @@ const FAULTS: &[(&str, Plant, &[&str])] = &[
         &[],
     ),
     (
+        "a home that its user cannot read",
+        |_, maria| std::os::unix::fs::chown(&maria.home, Some(0), Some(0)).unwrap(),
+        &["error user-trouble", "warning no-administrator"],
+    ),
+    (
         "a credential that others read",
         |host, maria| {
             mode(maria.path(".twinlock/credential.toml"), 0o644);

@@ -180,6 +180,7 @@ mod tests {
     fn each_setting_that_gets_in_the_way_is_found() {
         const ANYBODY: About<'_> = About { user: None, root_has_keys: false };
         let with = "auth requisite pam_unix.so\nauth required pam_twinlock.so account_phase\n";
+        let one = "auth required pam_twinlock.so account_phase forward_pass\nauth requisite pam_unix.so use_first_pass\n";
         let key =
             "auth required pam_permit.so\nauth required pam_twinlock.so account_phase after_publickey\n";
         for (changed, auth, about, expected) in [

@@ -162,7 +162,7 @@ fn last_step(token: &Token, code: &[u8], now: i64) -> u64 {
         Zeroizing::new(code_at(&authenticator, time)).as_bytes() == code
     };
     // The last one: two of so many have the same code once in a blue moon.
-    steps.filter(is_its).last().unwrap_or(0)
+    steps.rev().find(is_its).unwrap_or(0)
 }
 
 /// Kinds of tokens.

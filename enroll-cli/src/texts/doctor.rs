@@ -9,14 +9,14 @@ use crate::doctor::{Phase, Problem, Report, Role, Severity};
 const SSHD_MEND: &str = "twinlock setup --ssh, or in sshd_config: ";
 
 /// What, why, how.
-pub struct Words3 {
+pub struct Told {
     pub what: String,
     pub because: String,
     pub mend: String,
 }
 
-fn words(what: impl Into<String>, because: impl Into<String>, mend: impl Into<String>) -> Words3 {
-    Words3 { what: what.into(), because: because.into(), mend: mend.into() }
+fn words(what: impl Into<String>, because: impl Into<String>, mend: impl Into<String>) -> Told {
+    Told { what: what.into(), because: because.into(), mend: mend.into() }
 }
 
 /// The report, for a person.
@@ -57,7 +57,7 @@ fn indented(text: &str) -> String {
 }
 
 /// A problem in words.
-pub fn problem(problem: &Problem) -> Words3 {
+pub fn problem(problem: &Problem) -> Told {
     match problem {
         Problem::SshdFails { .. }
         | Problem::SshdWithoutPam
@@ -125,7 +125,7 @@ fn our_line(phase: Phase) -> &'static str {
     }
 }
 
-fn of_pam(problem: &Problem) -> Words3 {
+fn of_pam(problem: &Problem) -> Told {
     match problem {
         Problem::NowhereAsked { required } => words(
             "no service of PAM names pam_twinlock.so",
@@ -235,7 +235,7 @@ fn of_pam(problem: &Problem) -> Words3 {
     }
 }
 
-fn bypass(service: &str, phase: Phase, way: &[String]) -> Words3 {
+fn bypass(service: &str, phase: Phase, way: &[String]) -> Told {
     let way = way.join("\n");
     match phase {
         Phase::Auth => words(
@@ -255,7 +255,7 @@ fn bypass(service: &str, phase: Phase, way: &[String]) -> Words3 {
     }
 }
 
-fn of_sshd(problem: &Problem) -> Words3 {
+fn of_sshd(problem: &Problem) -> Told {
     match problem {
         Problem::SshdFails { said } => words(
             format!("sshd does not accept its own configuration\n{said}"),
@@ -305,7 +305,7 @@ fn of_sshd(problem: &Problem) -> Words3 {
     }
 }
 
-fn missing(path: &Path, role: Role) -> Words3 {
+fn missing(path: &Path, role: Role) -> Told {
     let path = path.display();
     match role {
         Role::Module => words(
@@ -331,7 +331,7 @@ fn missing(path: &Path, role: Role) -> Words3 {
     }
 }
 
-fn not_safe(path: &Path, role: Role, is: &str, mode: u32) -> Words3 {
+fn not_safe(path: &Path, role: Role, is: &str, mode: u32) -> Told {
     let because = match role {
         Role::Module => "whoever may write to it decides who gets in",
         Role::Command => {
@@ -346,7 +346,7 @@ fn not_safe(path: &Path, role: Role, is: &str, mode: u32) -> Words3 {
     words(format!("{path} {is}"), because, format!("chown root:root {path}; chmod {mode:04o} {path}"))
 }
 
-fn no_administrator(names: &[String], denied: bool) -> Words3 {
+fn no_administrator(names: &[String], denied: bool) -> Told {
     let who = if names.is_empty() { "nobody can".to_owned() } else { names.join(", ") };
     words(
         format!("no administrator has a second factor ({who})"),

@@ -36,6 +36,11 @@ impl Unit {
         }
     }
 
+    /// Whether a busy machine moves it.
+    pub fn is_of_time(self) -> bool {
+        matches!(self, Self::Microseconds | Self::Milliseconds | Self::PerSecond)
+    }
+
     /// A number for people.
     pub fn shown(self, value: f64) -> String {
         match self {

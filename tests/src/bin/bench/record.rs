@@ -9,8 +9,8 @@ use crate::contestant::Contestant;
 use crate::figure::Figure;
 use crate::target;
 
-/// Ours of an earlier run, by the figures' ids.
-pub type Base = BTreeMap<String, f64>;
+/// What ours and google-authenticator came to in an earlier run, by the figures' ids.
+pub type Base = BTreeMap<String, (f64, Option<f64>)>;
 
 /// Writes `bench/latest.json` in the target folder, or a file of its own for one group; returns its path. The whole run
 /// before stays beside it.
@@ -55,11 +55,13 @@ pub fn read(path: &Path) -> Base {
     text.lines().filter_map(figure).collect()
 }
 
-fn figure(line: &str) -> Option<(String, f64)> {
+fn figure(line: &str) -> Option<(String, (f64, Option<f64>))> {
     let id = line.strip_prefix("{\"id\":\"")?.split('"').next()?;
-    let ours = line.split(&format!("\"{}\":", Contestant::Twinlock.name())).nth(1)?;
-    let number = ours.split([',', '}']).next()?.parse().ok()?;
-    Some((id.to_owned(), number))
+    let of = |contestant: Contestant| {
+        let rest = line.split(&format!(",\"{}\":", contestant.name())).nth(1)?;
+        rest.split([',', '}']).next()?.parse().ok()
+    };
+    Some((id.to_owned(), (of(Contestant::Twinlock)?, of(Contestant::Google))))
 }
 
 #[cfg(test)]
@@ -81,7 +83,7 @@ mod tests {
             "{\"id\":\"wall.tmpfs.median\",\"figure\":\"the \\\"median\\\"\",\"unit\":\"microseconds\",\
              \"twinlock\":151.25,\"google_authenticator\":150,\"target\":\"1.5 x google's\",\"reached\":\"yes\"}\n"
         );
-        assert_eq!(figure(&text), Some(("wall.tmpfs.median".to_owned(), 151.25)));
+        assert_eq!(figure(&text), Some(("wall.tmpfs.median".to_owned(), (151.25, Some(150.0)))));
         assert_eq!(figure("not a figure"), None);
     }
 }

@@ -248,6 +248,8 @@ fn place(host: &Host, storage: Storage, path: &str) {
 fn services(host: &Host) {
     let permit = "auth required pam_permit.so\naccount required pam_permit.so\n";
     host.pam_service(PERMIT, permit);
+    // libpam loads what this one names into every login; the distribution's names a dozen modules.
+    host.pam_service("other", "auth required pam_deny.so\naccount required pam_deny.so\n");
     for contestant in Contestant::ALL {
         let line = format!("auth required {} {}\n", contestant.file(), contestant.words());
         let account = match contestant {

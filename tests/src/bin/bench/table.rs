@@ -57,11 +57,16 @@ fn ratio(figure: &Figure) -> String {
     }
 }
 
+/// By how much ours changed; of times that google-authenticator took too, by how much the ratio did, since the machine
+/// was not as busy then as now.
 fn change(figure: &Figure, base: &Base) -> Option<String> {
-    let (now, before) = (figure.of(Contestant::Twinlock)?, *base.get(&figure.id)?);
-    Some(if before == 0.0 {
-        format!("{:+}", now - before)
-    } else {
-        format!("{:+.1} %", (now / before - 1.0) * 100.0)
-    })
+    let (mut now, (mut before, theirs_before)) = (figure.of(Contestant::Twinlock)?, *base.get(&figure.id)?);
+    let mut of = "";
+    if let (true, Some(theirs), Some(theirs_before)) =
+        (figure.unit.is_of_time(), figure.of(Contestant::Google), theirs_before)
+    {
+        (now, before, of) = (now / theirs, before / theirs_before, " of the ratio");
+    }
+    let percent = (now / before - 1.0) * 100.0;
+    Some(if percent.is_finite() { format!("{percent:+.1} %{of}") } else { format!("{:+}", now - before) })
 }
