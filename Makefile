@@ -5,6 +5,7 @@
 #   make test       every test; ends with "N passed, N failed"
 #   make deb, rpm   packages, in dist/
 #   make test-packages  installs, upgrades and removes them in fresh Debian folders, with real logins
+#   make bench      what a login costs, beside the other modules
 #   make lint       formatting, clippy, licences, unused dependencies
 
 SHELL = /bin/sh
@@ -27,12 +28,18 @@ build: build-packages
 	$(CARGO) build --release --locked -p pam_twinlock
 	$(CARGO) build --release --locked -p twinlock
 	$(CARGO) build --release --locked -p twinlock-check
+	$(CARGO) run --quiet --locked -p twinlock --example generate -- target/generated
 
 install:
 	@test -f $(MODULE) && test -f $(COMMAND) && test -f $(CHECK) || { echo "nothing is built yet: run 'make build' first" >&2; exit 1; }
 	install -D -m 0644 $(MODULE) $(DESTDIR)$(PAMDIR)/pam_twinlock.so
 	install -D -m 0755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/twinlock
 	install -D -m 4755 $(CHECK) $(DESTDIR)/usr/libexec/twinlock/check
+	for page in packaging/man/*.[58] target/generated/*.1; do \
+		install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	install -D -m 0644 target/generated/twinlock.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/twinlock
+	install -D -m 0644 target/generated/_twinlock $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_twinlock
+	install -D -m 0644 target/generated/twinlock.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/twinlock.fish
 	install -d -m 0755 $(DESTDIR)/etc/twinlock $(DESTDIR)/etc/twinlock/policy.d
 	test -e $(DESTDIR)/etc/twinlock/policy.toml || \
 		install -m 0644 packaging/policy.toml $(DESTDIR)/etc/twinlock/policy.toml

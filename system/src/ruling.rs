@@ -50,7 +50,10 @@ impl Ruling {
     /// again.
     pub fn is_remembered(&self, service: &str, source: Source) -> bool {
         let Ok(Some(record)) = &self.record else { return false };
-        !self.clock_is_behind && record.remembers(service, source, self.now, self.decision.remember)
+        // Most policies remember nothing, and then nothing need be hashed.
+        self.decision.remember > 0
+            && !self.clock_is_behind
+            && record.remembers(service, source, self.now, self.decision.remember)
     }
 
     /// Until when (Unix seconds) a user who must enrol may still put it off; None when not.

@@ -119,12 +119,36 @@ fn the_words_for_an_answer_given_before_mean_what_they_mean_elsewhere() {
         Case { words: "use_first_pass", given: Some("R"), answers: &[], code: pam::SUCCESS, prompts: 0 },
         Case { words: "use_first_pass", given: Some("W"), answers: &[], code: pam::AUTH_ERR, prompts: 0 },
         Case { words: "use_first_pass", given: None, answers: &[], code: pam::AUTH_ERR, prompts: 0 },
-        Case { words: "use_first_pass forward_pass", given: Some("secretR"), answers: &[], code: pam::SUCCESS, prompts: 0 },
+        Case {
+            words: "use_first_pass forward_pass",
+            given: Some("secretR"),
+            answers: &[],
+            code: pam::SUCCESS,
+            prompts: 0,
+        },
         Case { words: "try_first_pass", given: Some("R"), answers: &[], code: pam::SUCCESS, prompts: 0 },
-        Case { words: "try_first_pass", given: Some("secret"), answers: &["R"], code: pam::SUCCESS, prompts: 1 },
+        Case {
+            words: "try_first_pass",
+            given: Some("secret"),
+            answers: &["R"],
+            code: pam::SUCCESS,
+            prompts: 1,
+        },
         Case { words: "try_first_pass", given: None, answers: &["R"], code: pam::SUCCESS, prompts: 1 },
-        Case { words: "forward_pass", given: None, answers: &["secretW", "secretR"], code: pam::SUCCESS, prompts: 2 },
-        Case { words: "forward_pass", given: None, answers: &["secret", "R"], code: pam::SUCCESS, prompts: 2 },
+        Case {
+            words: "forward_pass",
+            given: None,
+            answers: &["secretW", "secretR"],
+            code: pam::SUCCESS,
+            prompts: 2,
+        },
+        Case {
+            words: "forward_pass",
+            given: None,
+            answers: &["secret", "R"],
+            code: pam::SUCCESS,
+            prompts: 2,
+        },
     ];
     for case in cases {
         let (host, maria) = host("require_mfa = true\n", ALONE);

@@ -5,4 +5,8 @@ use twinlock_pam::{Twinlock, WipingAllocator};
 #[global_allocator]
 static ALLOCATOR: WipingAllocator = WipingAllocator;
 
+/// The version, as bytes in the file, for `twinlock doctor` to compare with its own.
+#[used]
+static VERSION: &str = concat!("twinlock-version=", env!("CARGO_PKG_VERSION"), "\0");
+
 pam::pam_hooks!(Twinlock);
