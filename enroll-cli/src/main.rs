@@ -9,6 +9,7 @@ mod cli;
 mod doctor;
 mod enroll;
 mod error;
+mod groups;
 mod import;
 mod in_force;
 mod policy;

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod require;
 mod show;
+mod shut_out;
 mod trial;
 
 pub use check::{Check, unknown_groups};

@@ -26,8 +26,9 @@ pub use moving::{
     import_remark, imported,
 };
 pub use policies::{
-    doubt, explanation, findings, group_not_looked_up, mismatch, nothing_was_changed, policy_in_force,
-    policy_is_invalid, policy_is_sound, required, required_but, trial, trial_but, trial_report,
+    doubt, explanation, findings, group_not_looked_up, mismatch, no_administrator_enrolled,
+    no_administrator_gets_in, no_way_to_enrol, nothing_was_changed, policy_in_force, policy_is_invalid,
+    policy_is_sound, required, required_but, root_cannot_answer, trial, trial_but, trial_report,
     unknown_group,
 };
 pub use setup::{setup, setup_done, setup_trouble, undone};

@@ -126,10 +126,10 @@ impl Policy {
             let (file, line) = (fault.file.clone(), fault.line);
             return Reason { file, line, rule: None, key: "fault", notes: notes.to_vec() };
         }
-        let place = verdict.place.and_then(|place| self.position(place));
+        let place = verdict.place.and_then(|place| self.line(place));
         Reason {
-            file: place.map(|(file, _, _)| file.to_owned()).unwrap_or_default(),
-            line: place.map(|(_, line, _)| line),
+            file: place.map(|(file, _)| file.to_owned()).unwrap_or_default(),
+            line: place.map(|(_, line)| line),
             rule: verdict.rule.map(Rule::label),
             key: verdict.key,
             notes: notes.to_vec(),

@@ -45,7 +45,7 @@ impl Policy {
     pub fn explain(&self, subject: &Subject<'_>, facts: &mut dyn Facts) -> Explanation {
         let mut considered = Vec::new();
         let decision = self.walk(subject, facts, &mut |rule, matched| {
-            let (file, line, _) = self.position(rule.place).unwrap_or_default();
+            let (file, line) = self.line(rule.place).unwrap_or_default();
             let outcome = match matched {
                 Match::Yes => Outcome::Matched,
                 Match::No(why) => Outcome::NoMatch(*why),

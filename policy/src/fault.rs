@@ -37,10 +37,15 @@ pub(crate) fn position(text: &[u8], offset: usize) -> (u32, u32) {
     let before = text.get(..offset).unwrap_or(text);
     let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
     let line = before[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
-    let before = before[start..].strip_prefix(b"\xef\xbb\xbf").unwrap_or(&before[start..]);
+    (u32::try_from(line).unwrap_or(u32::MAX), column(&before[start..]))
+}
+
+/// The column after what stands before it in its line.
+pub(crate) fn column(before: &[u8]) -> u32 {
+    let before = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
     // Continuation bytes of UTF-8 belong to the character before them.
     let column = before.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    u32::try_from(column).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

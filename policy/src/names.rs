@@ -31,7 +31,13 @@ impl Names {
 
     /// Whether the list holds this very name.
     pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|held| held == name)
+        let (text, name) = (self.text.as_bytes(), name.as_bytes());
+        let mut start = 0;
+        self.ends.iter().any(|&end| {
+            let held = text.get(start..end as usize);
+            start = end as usize;
+            held == Some(name)
+        })
     }
 
     /// The names, in the order written.

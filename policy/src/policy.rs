@@ -49,7 +49,7 @@ impl Policy {
                 Err(fault) => {
                     reading.faults.push(fault);
                     // An empty stand-in, so that places keep their file numbers.
-                    Source { path: file.path.to_owned(), text: String::new() }
+                    Source::new(file.path, "")
                 }
             };
             sources.push(source);
@@ -112,11 +112,10 @@ impl Policy {
         }
     }
 
-    /// File, line and column of a place.
-    pub(crate) fn position(&self, place: Place) -> Option<(&str, u32, u32)> {
+    /// File and line of a place.
+    pub(crate) fn line(&self, place: Place) -> Option<(&str, u32)> {
         let source = self.sources.get(place.file as usize)?;
-        let (line, column) = source.position(place.offset as usize);
-        Some((&source.path, line, column))
+        Some((&source.path, source.line(place.offset as usize)))
     }
 
     /// The path of the file that a place is in.
@@ -174,7 +173,7 @@ impl Reading {
 /// Notes a syntax error; of several in one line only the first, since the others mostly follow from it.
 fn syntax(reader: &mut Reader<'_>, error: &toml::de::Error, earlier: usize) {
     let at = error.span().map_or(0, |span| span.start);
-    let (line, _) = reader.source.position(at);
+    let line = reader.source.line(at);
     if reader.faults[earlier..].iter().any(|fault| fault.line == Some(line)) {
         return;
     }

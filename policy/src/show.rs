@@ -77,8 +77,8 @@ impl Policy {
     }
 
     fn shown(&self, key: &'static str, value: String, place: Option<Place>) -> Shown {
-        let from = place.and_then(|place| self.position(place));
-        Shown { key, value, from: from.map(|(file, line, _)| (file.to_owned(), line)) }
+        let from = place.and_then(|place| self.line(place));
+        Shown { key, value, from: from.map(|(file, line)| (file.to_owned(), line)) }
     }
 }
 
@@ -97,7 +97,7 @@ impl<'p> RuleView<'p> {
 
     /// The file it is in, and the line of its `[[rule]]`, from 1.
     pub fn from(&self) -> (&'p str, u32) {
-        self.policy.position(self.rule.place).map(|(file, line, _)| (file, line)).unwrap_or_default()
+        self.policy.line(self.rule.place).unwrap_or_default()
     }
 
     /// The users named; none if the rule has no `users`.
@@ -113,7 +113,7 @@ impl<'p> RuleView<'p> {
     /// The line of its `groups`, from 1.
     pub fn groups_line(&self) -> Option<u32> {
         let place = self.rule.groups.as_ref()?.place?;
-        self.policy.position(place).map(|(_, line, _)| line)
+        self.policy.line(place).map(|(_, line)| line)
     }
 
     /// The services named; none if the rule has no `services`.

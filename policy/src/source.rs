@@ -1,6 +1,7 @@
 //! The texts a policy is made of: their order, their hash, and where in them a value stands.
 
 use std::str;
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
@@ -22,17 +23,38 @@ impl SourceFile<'_> {
     }
 }
 
-/// The text of a file, kept so that lines are counted only for the few values that somebody asks about.
+/// The text of a file, kept so that lines are counted only when somebody asks about a value; and then once, since a
+/// report asks for every account.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub path: String,
     pub text: String,
+    /// Where each line after the first begins.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl Source {
+    pub fn new(path: &str, text: &str) -> Source {
+        Source { path: path.to_owned(), text: text.to_owned(), lines: OnceLock::new() }
+    }
+
+    /// Line of a byte offset, from 1.
+    pub fn line(&self, offset: usize) -> u32 {
+        let before = self.lines().partition_point(|start| *start <= offset);
+        u32::try_from(before).map_or(u32::MAX, |before| before.saturating_add(1))
+    }
+
     /// Line and column of a byte offset, from 1.
     pub fn position(&self, offset: usize) -> (u32, u32) {
-        fault::position(self.text.as_bytes(), offset)
+        let before = self.lines().partition_point(|start| *start <= offset);
+        let start = before.checked_sub(1).and_then(|last| self.lines().get(last)).copied().unwrap_or(0);
+        let text = self.text.as_bytes();
+        let upto = text.get(start..offset).or_else(|| text.get(start..)).unwrap_or_default();
+        (self.line(offset), fault::column(upto))
+    }
+
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| self.text.match_indices('\n').map(|(newline, _)| newline + 1).collect())
     }
 
     /// A finding at a byte offset.
@@ -72,7 +94,7 @@ pub(crate) fn open(file: &SourceFile<'_>) -> Result<Source, Fault> {
         mend: "make it a regular file of root's that nobody else may write (root:root, mode 0644)".to_owned(),
     })?;
     match str::from_utf8(bytes) {
-        Ok(text) => Ok(Source { path: file.path.to_owned(), text: text.to_owned() }),
+        Ok(text) => Ok(Source::new(file.path, text)),
         Err(error) => {
             let (line, column) = fault::position(bytes, error.valid_up_to());
             Err(Fault {
@@ -100,4 +122,23 @@ pub(crate) fn hash<'a>(files: impl Iterator<Item = &'a SourceFile<'a>>) -> [u8; 
         }
     }
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_lines_say_what_counting_says() {
+        for text in
+            ["", "a", "\n", "a\n\nb = 1\r\n[c]\n", "\u{feff}a = 1\nb = \"\u{e9}\u{e9}\" # x\n", "a\nb"]
+        {
+            let source = Source::new("policy.toml", text);
+            for offset in 0..text.len() + 3 {
+                let (line, column) = fault::position(text.as_bytes(), offset);
+                assert_eq!(source.position(offset), (line, column), "{text:?} at {offset}");
+                assert_eq!(source.line(offset), line, "{text:?} at {offset}");
+            }
+        }
+    }
 }

@@ -64,7 +64,7 @@ impl Policy {
         for name in self.rules.iter().filter_map(|rule| rule.name.as_ref()) {
             let Some(place) = name.place else { continue };
             if let Some(earlier) = first.get(name.value.as_str()) {
-                let (file, line, _) = self.position(*earlier).unwrap_or_default();
+                let (file, line) = self.line(*earlier).unwrap_or_default();
                 let message = format!("the name {:?} is also that of the rule at {file}:{line}", name.value);
                 warnings.extend(self.warning(place, message, "give each rule a name of its own"));
             } else {

@@ -122,6 +122,11 @@ impl Service {
         self.says("forward_pass")
     }
 
+    /// Whether a login can be led through enrolment: that takes the account phase.
+    pub fn can_enrol(&self) -> bool {
+        self.says("account_phase") && self.account.ours().next().is_some()
+    }
+
     fn says(&self, word: &str) -> bool {
         self.auth.ours().any(|line| line.words().iter().any(|one| one == word))
     }

@@ -77,6 +77,14 @@ impl Settings {
         self.get(name).eq_ignore_ascii_case(value)
     }
 
+    /// The value of `PermitRootLogin`, where it makes sshd replace every answer that root types; None where root may
+    /// answer, where root is refused anyway, and where PAM is not asked.
+    pub fn replaces_roots_answers(&self) -> Option<&str> {
+        let value = self.get("permitrootlogin");
+        let barred = ["without-password", "prohibit-password", "forced-commands-only"].contains(&value);
+        (barred && !self.is("usepam", "no")).then_some(value)
+    }
+
     /// The lists of methods of which one must pass whole. Without a list each method that is on is one; `password` has a
     /// finding of its own.
     fn lists(&self) -> Vec<String> {
@@ -139,9 +147,8 @@ pub fn judge(settings: &Settings, service: &Service, rules: &Rules, about: About
             Some(_) => {}
         }
     }
-    let root = settings.get("permitrootlogin");
     let asked_about = about.user == Some("root");
-    if ["without-password", "prohibit-password", "forced-commands-only"].contains(&root)
+    if let Some(root) = settings.replaces_roots_answers()
         && (asked_about || about.user.is_none() && about.root_has_keys)
     {
         problems.push(Problem::SshdRoot { value: root.to_owned(), asked_about });

@@ -10,7 +10,7 @@ use twinlock_system::policy_files::{self, MAX_FILE, PolicyFile, PolicyFiles};
 use twinlock_system::{Paths, clock};
 use zeroize::Zeroizing;
 
-use super::{Finding, findings};
+use super::{Finding, findings, shut_out};
 use crate::caller::Caller;
 use crate::error::{Error, Exit};
 use crate::{in_force, terminal, texts};
@@ -42,6 +42,10 @@ pub fn run(drafts: &[PathBuf], json: bool, caller: &Caller, paths: &Paths) -> Re
     let read = in_force::parse(&files);
     let mut warnings = read.policy.warnings(clock::now());
     warnings.extend(unknown_groups(&read.policy, caller));
+    // Of others only root can look; and a broken policy has other troubles.
+    if caller.is_root && read.faults.is_empty() {
+        warnings.extend(shut_out::warnings(&read, paths));
+    }
     let report = Check {
         valid: read.faults.is_empty(),
         files: &read.files,

@@ -1,20 +1,17 @@
 //! What is known of one account, in the words of the report.
 
 use std::collections::HashMap;
-use std::collections::HashSet;
 
-use nix::unistd::Group;
-use twinlock_policy::{
-    Date, Decision, Facts, Grace, Membership, Policy, Requirement, Subject, Unenrolled, grace,
-};
+use twinlock_policy::{Date, Decision, Grace, Policy, Requirement, Subject, Unenrolled, grace};
 use twinlock_system::credential::{self, Place};
 use twinlock_system::ruling::limits;
 use twinlock_system::standing::Standing;
-use twinlock_system::{Fault, Ledger, Paths, Trouble, User, clock};
+use twinlock_system::{Ledger, Paths, Trouble, User, clock};
 use twinlock_verifier::verdict::clock_is_behind;
 use twinlock_verifier::{Limits, Record};
 
 use super::Account;
+use crate::groups::Groups;
 use crate::texts;
 
 /// Everything that the accounts share.
@@ -63,7 +60,7 @@ impl<'a> Gathering<'a> {
             now: self.now,
             clock_is_behind: behind,
         };
-        let decision = self.policy.decide(&subject, &mut Cached { user, groups: &mut self.groups });
+        let decision = self.policy.decide(&subject, &mut self.groups.of(user));
         let standing = Standing::of(self.paths, user, &record);
         let record = record.ok().flatten();
         let mut account = self.decided(user, &decision);
@@ -168,43 +165,5 @@ fn word(requirement: Requirement) -> &'static str {
         Requirement::Exempt => "exempt",
         Requirement::UserDriven => "user-driven",
         Requirement::Required => "required",
-    }
-}
-
-/// Groups that rules name, each looked up once for all accounts.
-#[derive(Default)]
-struct Groups(HashMap<String, Result<Members, String>>);
-
-struct Members {
-    gid: u32,
-    names: HashSet<String>,
-}
-
-struct Cached<'a> {
-    user: &'a User,
-    groups: &'a mut Groups,
-}
-
-impl Facts for Cached<'_> {
-    fn in_group(&mut self, group: &str) -> Membership {
-        if !self.groups.0.contains_key(group) {
-            self.groups.0.insert(group.to_owned(), look_up(group));
-        }
-        match self.groups.0.get(group) {
-            Some(Ok(members)) if members.gid == self.user.gid || members.names.contains(&self.user.name) => {
-                Membership::Yes
-            }
-            Some(Ok(_)) => Membership::No,
-            Some(Err(why)) => Membership::Unknown(why.clone()),
-            None => Membership::Unknown(String::new()),
-        }
-    }
-}
-
-fn look_up(group: &str) -> Result<Members, String> {
-    match Group::from_name(group) {
-        Ok(Some(group)) => Ok(Members { gid: group.gid.as_raw(), names: group.mem.into_iter().collect() }),
-        Ok(None) => Err("no such group".to_owned()),
-        Err(errno) => Err(Fault::Lookup { errno }.to_string()),
     }
 }

@@ -61,6 +61,46 @@ pub fn group_not_looked_up(rule: &str, group: &str, fault: &Fault) -> (String, S
     )
 }
 
+/// No administrator would get in.
+pub fn no_administrator_gets_in(names: &[&str]) -> (String, String) {
+    (
+        format!("with this policy no administrator could log in ({})", names.join(", ")),
+        "enrol one before it counts: `twinlock enroll`, or `twinlock enroll --user NAME`".to_owned(),
+    )
+}
+
+/// No administrator has a code yet.
+pub fn no_administrator_enrolled(names: &[&str]) -> (String, String) {
+    (
+        format!("no administrator is enrolled yet ({})", names.join(", ")),
+        "enrol one, `twinlock enroll`; else keep a session open until one has logged in with a code"
+            .to_owned(),
+    )
+}
+
+/// Users who need a code and cannot get one, the first of them by name.
+pub fn no_way_to_enrol(users: usize, names: &[&str]) -> (String, String) {
+    let more = if users > names.len() { ", ..." } else { "" };
+    (
+        format!("no way to enrol at any login, and a code is required: {}: {}{more}", count(users, "user"), names.join(", ")),
+        "`twinlock enroll --user NAME` for each; or unenrolled = \"enroll\", and in enroll_at a service whose line \
+         for pam_twinlock.so says account_phase"
+            .to_owned(),
+    )
+}
+
+/// sshd passes no answer of root's on.
+pub fn root_cannot_answer(setting: &str) -> (String, String) {
+    // What `sshd -T` still calls it.
+    let setting = if setting == "without-password" { "prohibit-password" } else { setting };
+    (
+        format!(
+            "root is asked for a code at sshd, which replaces every answer there (PermitRootLogin {setting}): root is refused"
+        ),
+        "log in as a user and use sudo; or, in sshd_config: PermitRootLogin yes".to_owned(),
+    )
+}
+
 /// What is in force, as a policy would be written, with the place of each value.
 pub fn policy_in_force(show: &Show<'_>) -> String {
     let mut text = String::new();

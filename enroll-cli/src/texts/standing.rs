@@ -114,7 +114,7 @@ fn ledger(lines: &mut Lines, ledger: &LedgerState, credential: &CredentialState)
         lines.add("Throttled", &format!("until {until}"));
     }
     if ledger.throttled_sources > 0 {
-        lines.add("", &format!("{} have to wait", count(ledger.throttled_sources, "address")));
+        lines.add("", &format!("{} must wait", count(ledger.throttled_sources, "address")));
     }
     if ledger.disabled {
         lines.add("Disabled", "too many wrong codes; an administrator has to unlock");
