@@ -169,7 +169,8 @@ impl Enrolment<'_> {
                 return Ok(step);
             }
             self.line("enrollment_code_rejected").plain("reason", "wrong").send(self.host, Level::Info);
-            text = Zeroizing::new(prompt::code_was_not_right(&shown.parameters, self.policy.help()));
+            let again = prompt::code_was_not_right(&shown.parameters, self.policy.help());
+            text = Zeroizing::new(format!("\n{again}"));
         }
         Err(GivenUp::NoRightCode)
     }
