@@ -31,15 +31,44 @@ pub enum Command {
     /// Connect a phone to your login
     ///
     /// Shows a QR code and the same key as text, asks for a code to see that the phone has it, and prints recovery
-    /// codes. Nothing is changed before a right code was typed.
+    /// codes. Nothing is changed before a right code was typed. Run again, it offers to add another phone or to put a
+    /// new one in the place of an old one.
     Enroll(Enroll),
     /// Show what is set up for your login
     Status(Status),
-    /// Check a code without using it up
+    /// Look after your phones, or those of all who share this login: list, add, rename, remove
     ///
-    /// Asks for a code from the phone, or a recovery code, and says whether it is right. It is checked only: it is not
-    /// used up, not counted, and lets nobody in. Where standard input is no terminal the code is its first line.
+    /// Each has a name, which logs show. What changes anything takes a code of one that is set up already, or a recovery
+    /// code. Where standard input is no terminal the code is its first line.
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Authenticators {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: Authenticators,
+    },
+    /// Print ten new recovery codes; the old ones are dead from then on
+    ///
+    /// Takes a code from the phone, or one of the old recovery codes.
+    RecoveryCodes(Own),
+    /// Try a code
+    ///
+    /// Asks for a code from the phone, or a recovery code, and says whether it is right. It is taken as at a login: a
+    /// right one is used up, a wrong one counted. Where standard input is no terminal the code is its first line.
     Verify(Verify),
+    /// Switch codes off for your login, where none is required
+    ///
+    /// Takes a code or a recovery code. What is set up stays; `twinlock enable` switches it on again. Refused while a
+    /// code is required.
+    Disable(Own),
+    /// Switch codes on again
+    ///
+    /// Takes a code or a recovery code.
+    Enable(Own),
+    /// Move a user's credential between their home and the host's own store (root)
+    ///
+    /// What is set up stays as it is, and so does what was used. The policy's credential_store says where new
+    /// credentials are written; this is for those that are there already.
+    Move(Move),
     /// Clear what keeps a user from logging in with a right code (root)
     ///
     /// Forgets wrong codes, waits, and that codes were disabled after too many. A record from a clock that was ahead
@@ -93,9 +122,17 @@ pub struct Enroll {
     /// Print one JSON object with uri, secret, recovery_codes and path
     #[arg(long, requires = "unattended")]
     pub json: bool,
-    /// Name of this phone, as logs and `twinlock status` will show it
-    #[arg(long, value_name = "NAME", default_value = "phone", value_parser = label)]
-    pub label: String,
+    /// Name of this phone, as logs and `twinlock status` will show it; "phone" if not given
+    #[arg(long, value_name = "NAME", value_parser = label)]
+    pub label: Option<String>,
+    /// The new key.
+    #[command(flatten)]
+    pub key: NewKey,
+}
+
+/// How a new key is made and shown.
+#[derive(Debug, Args)]
+pub struct NewKey {
     /// Form of the QR code; chosen to fit the terminal if not given
     #[arg(long, value_name = "FORM", value_enum)]
     pub qr: Option<Qr>,
@@ -154,9 +191,100 @@ pub struct Status {
     pub json: bool,
 }
 
+/// `twinlock authenticators`.
+#[derive(Debug, Subcommand)]
+pub enum Authenticators {
+    /// List them
+    List(Own),
+    /// Add one, for a second phone or another person
+    ///
+    /// Shows a QR code as `twinlock enroll` does, asks for a code of the new phone, and then for one of a phone that is
+    /// set up already, or a recovery code.
+    Add(Add),
+    /// Give one another name
+    Rename {
+        /// Its name
+        #[arg(value_name = "OLD")]
+        old: String,
+        /// Its new name
+        #[arg(value_name = "NEW", value_parser = label)]
+        new: String,
+        /// Whose.
+        #[command(flatten)]
+        own: Own,
+    },
+    /// Remove one; the last one stays
+    Remove {
+        /// Its name
+        name: String,
+        /// Whose.
+        #[command(flatten)]
+        own: Own,
+    },
+}
+
+/// What is done to what is set up for one user.
+#[derive(Debug, Args)]
+pub struct Own {
+    /// Whose login, for root: then no code is asked for
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `twinlock authenticators add`.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// Its name, as logs and `twinlock status` will show it: a phone's or a person's
+    #[arg(value_parser = label)]
+    pub name: String,
+    /// Whose login, for root: nothing is asked, and what is printed is for handing over
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Ask for no code of the new one: write it and print key and URI
+    #[arg(long)]
+    pub unattended: bool,
+    /// Print one JSON object with label, uri, secret and path
+    #[arg(long, requires = "unattended")]
+    pub json: bool,
+    /// The new key.
+    #[command(flatten)]
+    pub key: NewKey,
+}
+
+/// `twinlock move`.
+#[derive(Debug, Args)]
+pub struct Move {
+    /// Whose
+    pub user: String,
+    /// Where to
+    #[arg(long, value_name = "PLACE", value_enum)]
+    pub to: Store,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Places of credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Store {
+    /// The user's home
+    Home,
+    /// /var/lib/twinlock/credentials, which root alone can read
+    System,
+}
+
 /// `twinlock verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
+    /// Whose code, for root
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Check only: nothing is used up or counted
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -1,31 +1,39 @@
-//! `twinlock enroll`: a new credential for the caller, or by root for a user who is handed what is printed. Until the
-//! credential is written nothing is changed, and once it is, its recovery codes have been shown: whatever goes wrong
-//! between the two takes it back.
+//! `twinlock enroll`: a first credential for the caller, or by root for a user who is handed what is printed; and for
+//! whoever has one already, another authenticator or one in the place of an old one. Its recovery codes are shown before a
+//! first credential counts, so that nobody is left with one whose codes were never seen; file and registration then come
+//! together, or not at all.
 //!
 //! What root sets up for somebody is registered at once, so that it works where nobody may enrol by themselves; no login
 //! of theirs goes without a code from then on. That the phone has the key only their first accepted code shows: until
 //! then `report` has it as never used.
 
+mod again;
 mod fresh;
 mod picture;
 
 use serde::Serialize;
 use twinlock_enrollment::Account;
-use twinlock_policy::Store;
+use twinlock_policy::{Policy, Requirement, Store, Unenrolled};
 use twinlock_system::credential::{self, Place};
-use twinlock_system::ledger::Keep;
 use twinlock_system::{Ledger, Paths, User, clock, host_name};
-use twinlock_verifier::steps::{self, Match};
-use twinlock_verifier::{Credential, Typed};
+use twinlock_verifier::steps;
 
 use crate::caller::Caller;
-use crate::cli::{Enroll, Qr};
+use crate::change::{self, Code};
+use crate::cli::{Enroll, NewKey, Qr};
 use crate::error::{Error, Exit};
 use crate::present::{self, Present};
-use crate::terminal::{self, Echo, Held, Window};
-use crate::{audit, in_force, texts};
-use fresh::Fresh;
-use picture::PictureFile;
+use crate::terminal::{self, Held, Window};
+use crate::texts::Registrar;
+use crate::whose::{self, Way, Whose};
+use crate::{audit, helper, in_force, texts};
+
+pub use again::Known;
+pub use fresh::Fresh;
+pub use picture::{PictureFile, alone, beside_words};
+
+/// The name of an authenticator that was given none.
+const LABEL: &str = "phone";
 
 /// Enrols the caller, or whom root names.
 ///
@@ -36,7 +44,7 @@ pub fn run(options: &Enroll, caller: &Caller, paths: &Paths) -> Result<Exit, Err
         None => Enrolling { options, user: &caller.user, handed_over: false, caller, paths }.run(),
         Some(name) => audit::act("admin_enroll", caller, |act| {
             let user = User::by_name(name)?.ok_or_else(|| Error::NoSuchUser(name.to_owned()))?;
-            act.on(&user.name).note("authenticator", &options.label);
+            act.on(&user.name).note("authenticator", options.label.as_deref().unwrap_or(LABEL));
             Enrolling { options, user: &user, handed_over: true, caller, paths }.run()
         }),
     }
@@ -52,77 +60,121 @@ struct Enrolling<'a> {
     paths: &'a Paths,
 }
 
+/// What a user has before.
+enum Before {
+    /// Nothing.
+    Nothing,
+    /// A credential that this process can read.
+    Credential(Vec<Known>),
+    /// One that only root can read.
+    Sealed,
+}
+
 impl Enrolling<'_> {
     fn run(&self) -> Result<Exit, Error> {
         let Enrolling { options, paths, .. } = *self;
-        check_usage(options)?;
+        check_usage(&options.key, options.json)?;
         let asks = !options.unattended && !self.handed_over;
         if asks && !terminal::is_interactive() {
             return Err(Error::NoTerminal);
         }
         let policy = in_force::read(paths);
-        if !policy.faults.is_empty() {
+        let is_broken = !policy.faults.is_empty();
+        if is_broken {
             terminal::complain(&texts::policy_is_broken_meanwhile());
         }
-        let place = self.place(policy.policy.credential_store())?;
-        self.nothing_is_there()?;
-        self.ready_to_write(place)?;
+        let by = match self.caller.is_root {
+            true => Registrar::Root,
+            false if helper::is_installed() => Registrar::Helper,
+            false => Registrar::FirstCode,
+        };
+        let policy = policy.policy;
+        let place = self.place(policy.credential_store(), by)?;
+        match self.before(by)? {
+            Before::Nothing => {}
+            before if asks && by != Registrar::FirstCode => return self.again(before, &policy),
+            before => return Err(self.already(before)),
+        }
+        if by == Registrar::Helper && !is_broken && only_admin_enrols(&policy, self.user) {
+            return Err(Error::HelperRefused("enrollment_not_allowed".to_owned()));
+        }
+        self.ready_to_write(place, by)?;
 
         let host = host_name();
         let name = format!("{}@{host}", self.user.name);
-        let account = Account { issuer: policy.policy.issuer().unwrap_or(&host), account: &name };
-        let fresh = Fresh::draw(options, &account)?;
+        let account = Account { issuer: policy.issuer().unwrap_or(&host), account: &name };
+        let label = options.label.as_deref().unwrap_or(LABEL);
+        let fresh = Fresh::draw(&options.key, label, &account)?;
         let held = Held::begin()?;
-        let file = PictureFile::create(options, &fresh)?;
+        let file = PictureFile::create(&options.key, &fresh)?;
 
-        let enrolment = Enrolment { of: self, place, fresh: &fresh, held: &held };
+        let enrolment = Enrolment { of: self, place, by, fresh: &fresh, held: &held };
         let outcome = if asks {
-            enrolment.interactive(&account, policy.policy.help())
+            enrolment.interactive(&account, policy.help())
         } else {
             enrolment.unattended(&account)
         };
-        match (&outcome, file) {
-            (Ok(_), Some(file)) if !options.json => {
-                terminal::complain(&texts::picture_is_a_secret(file.path()));
-            }
-            (Err(_), Some(file)) => file.remove(),
-            _ => {}
-        }
+        settle(file, &outcome, options.json);
         outcome
     }
 
-    /// Where the policy wants new credentials, if they can be written there.
-    fn place(&self, store: Store) -> Result<Place, Error> {
+    /// Where the credential will be, if it can be written there.
+    fn place(&self, store: Store, by: Registrar) -> Result<Place, Error> {
         match store {
             Store::Home if credential::has_home(self.user) => Ok(Place::Home),
             // As a first login would do it.
-            Store::Home if self.handed_over => Ok(Place::System),
+            Store::Home if self.handed_over || by == Registrar::Helper => Ok(Place::System),
             Store::Home => Err(Error::NoHome(self.user.home.clone())),
-            Store::System if self.caller.is_root => Ok(Place::System),
+            Store::System if by != Registrar::FirstCode => Ok(Place::System),
             Store::System => Err(Error::StoreIsRoots),
         }
     }
 
-    fn nothing_is_there(&self) -> Result<(), Error> {
-        let path = |place| present::path(self.paths, self.user, place);
+    fn before(&self, by: Registrar) -> Result<Before, Error> {
         match present::find(self.paths, self.user)? {
-            Present::Absent => Ok(()),
-            Present::Valid(credential, place) => {
-                let labels = credential.authenticators.into_iter().map(|one| one.label).collect();
-                let user = self.handed_over.then(|| self.user.name.clone());
-                Err(Error::AlreadyEnrolled { path: path(place), labels, user })
+            Present::Valid(credential, place) => Ok(Before::Credential(Known::all(&credential, place))),
+            Present::Damaged(fault, place) => {
+                Err(Error::Damaged { path: present::path(self.paths, self.user, place), fault })
             }
-            Present::Damaged(fault, place) => Err(Error::Damaged { path: path(place), fault }),
+            Present::Absent if by == Registrar::Helper => {
+                let standing = helper::standing()?;
+                match standing.trouble {
+                    Some(trouble) => Err(Error::HelperUnavailable(trouble)),
+                    None if standing.enrolled => Ok(Before::Sealed),
+                    None => Ok(Before::Nothing),
+                }
+            }
+            Present::Absent => Ok(Before::Nothing),
         }
     }
 
+    fn again(&self, before: Before, policy: &Policy) -> Result<Exit, Error> {
+        let way = if self.caller.is_root { Way::Directly } else { Way::Helper };
+        let whose = Whose { user: self.user.clone(), way, is_other: false, paths: self.paths };
+        let (known, sealed) = match before {
+            Before::Credential(known) => (known, false),
+            Before::Sealed | Before::Nothing => (Vec::new(), true),
+        };
+        again::Again { options: self.options, whose: &whose, known, sealed, policy }.run()
+    }
+
+    fn already(&self, before: Before) -> Error {
+        let Before::Credential(known) = before else { return Error::Sealed };
+        let user = self.handed_over.then(|| self.user.name.clone());
+        let path =
+            known.first().map(|one| present::path(self.paths, self.user, one.place)).unwrap_or_default();
+        Error::AlreadyEnrolled { path, labels: known.into_iter().map(|one| one.label).collect(), user }
+    }
+
     /// Finds out before anybody takes out a phone what would fail afterwards.
-    fn ready_to_write(&self, place: Place) -> Result<(), Error> {
+    fn ready_to_write(&self, place: Place, by: Registrar) -> Result<(), Error> {
         if clock::now() < clock::BUILT {
             return Err(Error::Clock(clock::now()));
         }
-        if self.caller.is_root {
-            Ledger::new(self.paths).read(self.user)?;
+        if by == Registrar::Root
+            && Ledger::new(self.paths).read(self.user)?.is_some_and(|record| record.enrolled)
+        {
+            return Err(Error::CredentialMissing(self.user.name.clone()));
         }
         if place == Place::System {
             // Reading goes through the same folder and the same checks as writing.
@@ -132,22 +184,50 @@ impl Enrolling<'_> {
     }
 }
 
-fn check_usage(options: &Enroll) -> Result<(), Error> {
+/// Whether, at some service where a code is required, nobody may enrol by themselves. The helper decides; this asks before
+/// anybody takes out a phone.
+fn only_admin_enrols(policy: &Policy, user: &User) -> bool {
+    whose::decisions(policy, user).iter().any(|decision| {
+        decision.requirement == Requirement::Required && decision.unenrolled == Unenrolled::Deny
+    })
+}
+
+/// Whether the forms that are asked for go together.
+///
+/// # Errors
+/// An [`Error`] of wrong usage.
+pub fn check_usage(options: &NewKey, json: bool) -> Result<(), Error> {
     let to_file = matches!(options.qr, Some(Qr::Svg | Qr::Png));
     match (to_file, &options.output) {
         (true, None) => Err(Error::OutputMissing),
         (false, Some(_)) => Err(Error::OutputUnused),
-        _ if options.json && matches!(options.qr, Some(Qr::Ansi | Qr::Utf8 | Qr::Ascii)) => {
-            Err(Error::PictureInJson)
-        }
+        _ if json && matches!(options.qr, Some(Qr::Ansi | Qr::Utf8 | Qr::Ascii)) => Err(Error::PictureInJson),
         _ => Ok(()),
     }
+}
+
+/// Keeps the picture's file after a success, and says what it is; takes it back otherwise.
+pub fn settle<T>(file: Option<PictureFile>, outcome: &Result<T, Error>, json: bool) {
+    match (outcome, file) {
+        (Ok(_), Some(file)) if !json => terminal::complain(&texts::picture_is_a_secret(file.path())),
+        (Err(_), Some(file)) => file.remove(),
+        _ => {}
+    }
+}
+
+/// A code of the step before now, so that the app's present one can still be used: for what is set up with nobody at the
+/// phone.
+pub fn code_of_before(fresh: &Fresh) -> Code {
+    let now = clock::now().saturating_sub(i64::from(fresh.authenticator.period)).max(0);
+    let digits = steps::code_at(&fresh.authenticator, now.unsigned_abs()).into();
+    Code { digits, step: steps::step_at(now, fresh.authenticator.period).unwrap_or(0) }
 }
 
 /// One enrolment under way.
 struct Enrolment<'a> {
     of: &'a Enrolling<'a>,
     place: Place,
+    by: Registrar,
     fresh: &'a Fresh,
     held: &'a Held,
 }
@@ -163,15 +243,20 @@ struct Report<'a> {
 
 impl Enrolment<'_> {
     fn interactive(&self, account: &Account<'_>, help: Option<&str>) -> Result<Exit, Error> {
+        let options = &self.of.options.key;
         let window = Window::current();
-        terminal::print(&texts::enroll_introduction(self.of.options, help)).map_err(Error::Output)?;
-        let shown = picture::beside_words(self.of.options, self.fresh, account, &window);
+        terminal::print(&texts::enroll_introduction(options, help)).map_err(Error::Output)?;
+        let shown = beside_words(options, self.fresh, account, &window);
         terminal::print(&shown).map_err(Error::Output)?;
-        let step = self.confirm()?;
+        let code = change::confirm_with(&self.fresh.authenticator, self.held)?;
         terminal::print(texts::HASHING).map_err(Error::Output)?;
-        let text =
-            texts::enrolled(&self.fresh.recovery_codes.printable(), &self.path(), &self.registration());
-        self.commit(Some(step), || terminal::print(&text))
+        let codes = self.fresh.recovery_codes.printable();
+        let text = texts::enrolled(&codes, &self.path(), &self.registration());
+        self.commit(Some(code), || terminal::print(&text))?;
+        if self.by == Registrar::Helper {
+            terminal::print(texts::REGISTERED).map_err(Error::Output)?;
+        }
+        Ok(Exit::Done)
     }
 
     fn unattended(&self, account: &Account<'_>) -> Result<Exit, Error> {
@@ -188,7 +273,7 @@ impl Enrolment<'_> {
                 _ => Ok(()),
             });
         }
-        let picture = picture::alone(self.of.options, self.fresh, self.of.handed_over);
+        let picture = alone(&self.of.options.key, self.fresh, self.of.handed_over);
         let codes = self.fresh.recovery_codes.printable();
         let text = texts::unattended(
             account,
@@ -201,56 +286,34 @@ impl Enrolment<'_> {
         self.commit(None, || terminal::print(&text))
     }
 
-    /// Asks until a code is right, and returns its step.
-    fn confirm(&self) -> Result<u64, Error> {
-        let mut prompt = texts::VERIFICATION_CODE.to_owned();
-        loop {
-            let answer = terminal::ask(&prompt, Echo::On, self.held)?.ok_or(Error::Cancelled)?;
-            let typed = Typed::from_bytes(&answer);
-            let wrong = match &typed {
-                Typed::Empty => return Err(Error::Cancelled),
-                Typed::Code(code) => match steps::find(&self.fresh.authenticator, code, clock::now(), 0, 0) {
-                    Match::Fresh { step, .. } => return Ok(step),
-                    Match::Replayed | Match::None => texts::code_was_not_right(&self.fresh.authenticator),
-                },
-                Typed::Recovery(_) | Typed::Unshaped => {
-                    texts::not_shaped_like_a_code(&self.fresh.authenticator)
-                }
-            };
-            prompt = format!("{wrong}{}", texts::VERIFICATION_CODE);
-        }
-    }
-
-    /// Writes the credential, shows its recovery codes and, as root, registers it: all of it or nothing.
-    fn commit(&self, step: Option<u64>, show: impl FnOnce() -> std::io::Result<()>) -> Result<Exit, Error> {
+    /// Shows the recovery codes, then writes and registers the credential: all of it or nothing.
+    fn commit(&self, code: Option<Code>, show: impl FnOnce() -> std::io::Result<()>) -> Result<Exit, Error> {
         let credential = self.fresh.credential(clock::now());
-        // Somebody may have been quicker while this one looked for their phone.
-        self.of.nothing_is_there()?;
         self.held.check()?;
-        let (paths, user) = (self.of.paths, self.of.user);
-        credential::write(paths, user, self.place, credential.to_text().as_bytes())?;
-        let finished = show().map_err(Error::NotShown).and_then(|()| self.register(&credential, step));
-        if finished.is_err() {
-            credential::remove(paths, user, self.place)?;
-        }
-        finished.map(|()| Exit::Done)
+        show().map_err(Error::NotShown)?;
+        let Enrolling { paths, user, handed_over, .. } = *self.of;
+        let written = match self.by {
+            Registrar::Root => {
+                let whose = Whose { user: user.clone(), way: Way::Directly, is_other: handed_over, paths };
+                change::first_by_root(&whose, self.place, &credential, code.map(|code| code.step))
+            }
+            Registrar::Helper => {
+                let code = code.unwrap_or_else(|| code_of_before(self.fresh));
+                change::first_by_helper(&credential, &code.digits)
+            }
+            Registrar::FirstCode => self.write_only(credential.to_text().as_bytes()),
+        };
+        written.map(|()| Exit::Done).map_err(|error| Error::Void(Box::new(error)))
     }
 
-    /// As root: makes the ledger know the credential, and the code just typed as used up.
-    fn register(&self, credential: &Credential, step: Option<u64>) -> Result<(), Error> {
-        if !self.of.caller.is_root {
-            return Ok(());
+    /// Without ledger and helper. Somebody may have been quicker while this one looked for their phone.
+    fn write_only(&self, text: &[u8]) -> Result<(), Error> {
+        match self.of.before(self.by)? {
+            Before::Nothing => {}
+            before => return Err(self.of.already(before)),
         }
-        let now = clock::now();
-        let registered = Ledger::new(self.of.paths).change(self.of.user, now, |change| {
-            change.record.register(credential);
-            change.record.switched_off = false;
-            for entry in &mut change.record.authenticators {
-                entry.last_step = entry.last_step.max(step.unwrap_or(0));
-            }
-            ((), Keep::Record)
-        });
-        registered.map_err(Error::NotRegistered)
+        credential::write(self.of.paths, self.of.user, self.place, text)?;
+        Ok(())
     }
 
     fn path(&self) -> String {
@@ -261,6 +324,6 @@ impl Enrolment<'_> {
         if self.of.handed_over {
             return texts::handed_over(&self.of.user.name);
         }
-        texts::registration(self.of.caller.is_root, &self.of.user.name)
+        texts::registration(self.by, &self.of.user.name)
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 use twinlock_system::Fault;
+use twinlock_verifier::edit::EditFault;
 use twinlock_verifier::{CredentialFault, Rejection};
 
 /// How the command ends.
@@ -84,6 +85,54 @@ pub enum Error {
     },
     /// There is none.
     NoCredential,
+    /// A user whom root named has none.
+    NoCredentialOf(String),
+    /// The ledger knows this user's credential, and it is gone.
+    CredentialMissing(String),
+    /// This user's credential holds something that the ledger does not know.
+    Unregistered(String),
+    /// The credential is where only root can read it, and what was asked for needs it.
+    Sealed,
+    /// Something about it is wrong, which `status` tells.
+    NotListed,
+    /// The check helper is not installed, and only it could do this.
+    NoHelper,
+    /// The check helper cannot tell; its word for why.
+    HelperUnavailable(String),
+    /// The check helper does not do it; its word for why.
+    HelperRefused(String),
+    /// One copy of the record was damaged, so whatever may have been used counts as used now.
+    LedgerRepaired,
+    /// Somebody else changed the credential at the same time.
+    CredentialChanged,
+    /// What was to be written is no credential.
+    Impossible(CredentialFault),
+    /// A change that the record does not follow.
+    Edit(EditFault),
+    /// There is an authenticator of this name already.
+    LabelTaken(String),
+    /// There is none of this name.
+    NoSuchAuthenticator {
+        /// The name.
+        label: String,
+        /// Those that there are.
+        labels: Vec<String>,
+    },
+    /// As many as one credential can hold.
+    TooManyAuthenticators,
+    /// The last one is never removed.
+    LastAuthenticator {
+        /// Its name.
+        label: String,
+        /// Whose, where it is not the caller's.
+        user: Option<String>,
+    },
+    /// A code is required, so codes cannot be switched off; whose, where they are not the caller's.
+    Required(Option<String>),
+    /// No code was accepted yet, so there is nothing to switch.
+    NotRegisteredYet,
+    /// An offer was not taken up.
+    LeftAsItIs,
     /// There is no home to write a credential to.
     NoHome(PathBuf),
     /// Credentials are kept where only root can write.
@@ -105,10 +154,12 @@ pub enum Error {
     Cancelled,
     /// A signal came before anything was changed.
     Interrupted(Signal),
-    /// The recovery codes could not be shown, so the credential was taken back.
+    /// Key or recovery codes could not be shown, so nothing was changed.
     NotShown(std::io::Error),
-    /// The ledger could not be written, so the credential was taken back.
-    NotRegistered(Fault),
+    /// The change counts, and what came of it could not be shown.
+    NotShownAfterwards(std::io::Error),
+    /// It failed after key and codes were shown; they count for nothing.
+    Void(Box<Error>),
     /// Files, ledger or look-ups.
     System(Fault),
     /// Standard output.
@@ -117,8 +168,10 @@ pub enum Error {
     Terminal(std::io::Error),
     /// `setup` was not done.
     Setup(crate::setup::Trouble),
-    /// `verify`: not right.
+    /// A code that was not right; it was counted as at a login.
     Refused(Rejection),
+    /// `verify --dry-run`: not right.
+    CheckedOnly(Rejection),
 }
 
 impl Error {
@@ -128,9 +181,19 @@ impl Error {
             Error::OutputMissing | Error::OutputUnused | Error::PictureInJson | Error::YesMissing => {
                 Exit::Usage
             }
-            Error::SetUid | Error::RootOnly | Error::AdministratorsOnly | Error::StoreIsRoots => {
+            Error::SetUid
+            | Error::RootOnly
+            | Error::AdministratorsOnly
+            | Error::StoreIsRoots
+            | Error::Sealed
+            | Error::LastAuthenticator { .. }
+            | Error::Required(_) => Exit::NotAllowed,
+            Error::HelperRefused(reason)
+                if matches!(reason.as_str(), "required" | "enrollment_not_allowed") =>
+            {
                 Exit::NotAllowed
             }
+            Error::Void(error) => error.exit(),
             _ => Exit::Failed,
         }
     }
@@ -147,6 +210,13 @@ impl Error {
                 | Error::YesMissing
                 | Error::NotConfirmed
                 | Error::AlreadyEnrolled { .. }
+                | Error::LabelTaken(_)
+                | Error::NoSuchAuthenticator { .. }
+                | Error::TooManyAuthenticators
+                | Error::LastAuthenticator { .. }
+                | Error::Required(_)
+                | Error::Refused(_)
+                | Error::CheckedOnly(_)
                 | Error::Setup(_)
         )
     }
@@ -170,8 +240,21 @@ impl Error {
             Error::Damaged { .. } => "credential_damaged",
             Error::NoSuchUser(_) => "unknown_user",
             Error::Clock(_) => "clock",
-            Error::NotShown(_) | Error::Output(_) => "output",
-            Error::NotRegistered(fault) | Error::System(fault) => fault.reason(),
+            Error::NotShown(_) | Error::NotShownAfterwards(_) | Error::Output(_) => "output",
+            Error::System(fault) => fault.reason(),
+            Error::Void(error) => error.reason(),
+            Error::NoCredential | Error::NoCredentialOf(_) => "not_enrolled",
+            Error::CredentialMissing(_) => "credential_missing",
+            Error::Unregistered(_) => "credential_unregistered",
+            Error::LedgerRepaired => "ledger_repaired",
+            Error::CredentialChanged => "changed_meanwhile",
+            Error::LabelTaken(_) => "name_taken",
+            Error::NoSuchAuthenticator { .. } => "unknown_authenticator",
+            Error::TooManyAuthenticators => "too_many",
+            Error::LastAuthenticator { .. } => "last_authenticator",
+            Error::Required(_) => "required",
+            Error::NotRegisteredYet => "not_registered",
+            Error::Refused(rejection) | Error::CheckedOnly(rejection) => rejection.word(),
             _ => "other",
         }
     }

@@ -4,31 +4,38 @@
 
 mod administrators;
 mod audit;
+mod authenticators;
 mod caller;
+mod change;
 mod cli;
 mod doctor;
 mod enroll;
 mod error;
 mod groups;
+mod helper;
 mod import;
 mod in_force;
+mod place;
 mod policy;
 mod present;
+mod recovery_codes;
 mod report;
 mod reset;
 mod setup;
 mod status;
+mod switch;
 mod terminal;
 mod texts;
 mod time;
 mod unlock;
 mod verify;
+mod whose;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use nix::sys::signal::raise;
-use twinlock_system::Paths;
+use twinlock_system::{Paths, registers};
 
 use cli::{Cli, Command};
 use error::{Error, Exit};
@@ -42,7 +49,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    match run(&cli.command) {
+    let done = run(&cli.command);
+    registers::wipe();
+    match done {
         Ok(exit) => exit.into(),
         Err(error) => {
             if !error.is_silent() {
@@ -64,6 +73,11 @@ fn run(command: &Command) -> Result<Exit, Error> {
     match command {
         Command::Enroll(options) => enroll::run(options, &caller, &paths),
         Command::Status(options) => status::run(options, &caller, &paths),
+        Command::Authenticators { command } => authenticators::run(command, &caller, &paths),
+        Command::RecoveryCodes(own) => recovery_codes::run(own, &caller, &paths),
+        Command::Disable(own) => switch::run(false, own, &caller, &paths),
+        Command::Enable(own) => switch::run(true, own, &caller, &paths),
+        Command::Move(options) => place::run(options, &caller, &paths),
         Command::Verify(options) => verify::run(options, &caller, &paths),
         Command::Unlock(options) => unlock::run(options, &caller, &paths),
         Command::Reset(options) => reset::run(options, &caller, &paths),

@@ -10,23 +10,26 @@ use twinlock_verifier::{Credential, Limits, Record, Source};
 use crate::caller::Caller;
 use crate::cli;
 use crate::error::{Error, Exit};
+use crate::helper::{self, Standing};
 use crate::present::{self, Present};
-use crate::{in_force, terminal, texts};
+use crate::{in_force, terminal, texts, whose};
 
 /// The whole report.
 #[derive(Debug, Serialize)]
 pub struct Status {
     pub user: String,
     pub uid: u32,
+    /// A code is required of them at one of the usual services; None where only the check helper could tell.
+    pub required: Option<bool>,
     pub credential: CredentialState,
-    /// None for callers who may not read the ledger.
+    /// None for callers who may not read the ledger, where no check helper is installed either.
     pub ledger: Option<LedgerState>,
 }
 
 /// The credential's part.
 #[derive(Debug, Serialize)]
 pub struct CredentialState {
-    /// "absent", "valid", "damaged", "unreadable".
+    /// "absent", "valid", "damaged", "unreadable"; "sealed" where only root can read it.
     pub state: &'static str,
     /// "home" or "system".
     pub place: Option<&'static str>,
@@ -57,8 +60,8 @@ pub struct LedgerState {
     pub fault: Option<String>,
     pub enrolled: bool,
     pub switched_off: bool,
-    /// Authenticators that count.
-    pub registered: usize,
+    /// Authenticators that count; the check helper does not tell.
+    pub registered: Option<usize>,
     /// Whether everything in the credential counts; None where there is nothing to compare.
     pub knows_credential: Option<bool>,
     pub last_accepted: Option<LastAccepted>,
@@ -84,27 +87,7 @@ pub struct LastAccepted {
 /// # Errors
 /// [`Error`] where nothing can be reported; troubles that can be are in the report, with [`Exit::Failed`].
 pub fn run(options: &cli::Status, caller: &Caller, paths: &Paths) -> Result<Exit, Error> {
-    let looked_up;
-    let user = match &options.user {
-        None => &caller.user,
-        Some(name) if *name == caller.user.name => &caller.user,
-        Some(_) if !caller.is_root => return Err(Error::RootOnly),
-        Some(name) => {
-            looked_up = User::by_name(name)?.ok_or_else(|| Error::NoSuchUser(name.clone()))?;
-            &looked_up
-        }
-    };
-    let found = present::find(paths, user);
-    let record = caller.is_root.then(|| Ledger::new(paths).read(user));
-    let status = Status {
-        user: user.name.clone(),
-        uid: user.uid,
-        ledger: record.as_ref().map(|record| match record {
-            Ok(record) => ledger(record.as_ref(), found.as_ref().ok(), paths),
-            Err(fault) => LedgerState { fault: Some(fault.to_string()), ..LedgerState::empty() },
-        }),
-        credential: credential(found, record.and_then(Result::ok).flatten().as_ref(), user, paths),
-    };
+    let status = of(options.user.as_deref(), caller, paths)?;
     if options.json {
         terminal::print_json(&status)?;
     } else {
@@ -113,10 +96,86 @@ pub fn run(options: &cli::Status, caller: &Caller, paths: &Paths) -> Result<Exit
     Ok(if status.is_sound() { Exit::Done } else { Exit::Failed })
 }
 
+/// How the caller stands, or whom root names.
+///
+/// # Errors
+/// As for [`run`].
+pub fn of(name: Option<&str>, caller: &Caller, paths: &Paths) -> Result<Status, Error> {
+    let looked_up;
+    let user = match name {
+        None => &caller.user,
+        Some(name) if name == caller.user.name => &caller.user,
+        Some(_) if !caller.is_root => return Err(Error::RootOnly),
+        Some(name) => {
+            looked_up = User::by_name(name)?.ok_or_else(|| Error::NoSuchUser(name.to_owned()))?;
+            &looked_up
+        }
+    };
+    let found = present::find(paths, user);
+    if !caller.is_root && helper::is_installed() {
+        return Ok(by_helper(found, user, paths));
+    }
+    let record = caller.is_root.then(|| Ledger::new(paths).read(user));
+    Ok(Status {
+        user: user.name.clone(),
+        uid: user.uid,
+        required: caller.is_root.then(|| whose::is_required(&in_force::read(paths).policy, user)),
+        ledger: record.as_ref().map(|record| match record {
+            Ok(record) => ledger(record.as_ref(), found.as_ref().ok(), paths),
+            Err(fault) => LedgerState { fault: Some(fault.to_string()), ..LedgerState::empty() },
+        }),
+        credential: credential(found, record.and_then(Result::ok).flatten().as_ref(), user, paths),
+    })
+}
+
+/// What the caller sees of their credential, and of the ledger what the helper tells.
+fn by_helper(found: Result<Present, twinlock_system::Fault>, user: &User, paths: &Paths) -> Status {
+    let has_none = matches!(found, Ok(Present::Absent));
+    let mut credential = credential(found, None, user, paths);
+    let standing = helper::standing();
+    let required = standing.as_ref().ok().map(|standing| standing.required);
+    let ledger = match standing {
+        Err(error) => LedgerState { fault: Some(texts::what(&error)), ..LedgerState::empty() },
+        Ok(standing) => {
+            if has_none && standing.enrolled && standing.trouble.is_none() {
+                credential.state = "sealed";
+                credential.place = Some("system");
+                credential.path = Some(present::path(paths, user, Place::System).display().to_string());
+            }
+            if standing.registered && standing.trouble.is_none() {
+                credential.authenticators.iter_mut().for_each(|one| one.registered = Some(true));
+            }
+            of_helper(standing, credential.state)
+        }
+    };
+    Status { user: user.name.clone(), uid: user.uid, required, credential, ledger: Some(ledger) }
+}
+
+fn of_helper(standing: Standing, credential: &str) -> LedgerState {
+    let knows = standing.registered.then_some(standing.trouble.is_none());
+    // A credential that is gone, damaged or not known is told as such.
+    let told = matches!(standing.trouble.as_deref(), Some("credential_missing" | "credential_unregistered"))
+        || credential == "damaged";
+    LedgerState {
+        fault: standing.trouble.filter(|_| !told).map(|trouble| texts::helper_trouble(&trouble)),
+        enrolled: standing.registered,
+        switched_off: standing.switched_off,
+        registered: None,
+        knows_credential: knows.filter(|_| credential != "absent"),
+        last_accepted: standing.last.map(|(at, service)| LastAccepted { at: texts::instant(at), service }),
+        recovery_codes_left: standing.recovery_left,
+        failures: standing.failures,
+        failing_since: (standing.failures > 0).then(|| texts::instant(standing.failing_since)),
+        throttled_until: standing.wait_until.map(texts::instant),
+        throttled_sources: 0,
+        disabled: standing.disabled,
+    }
+}
+
 impl Status {
     /// Whether a login would find everything as it must be.
-    fn is_sound(&self) -> bool {
-        let credential = matches!(self.credential.state, "valid" | "absent");
+    pub fn is_sound(&self) -> bool {
+        let credential = matches!(self.credential.state, "valid" | "absent" | "sealed");
         let ledger = self.ledger.as_ref().is_none_or(|ledger| {
             let agrees = ledger.knows_credential.unwrap_or(self.credential.state != "absent");
             ledger.fault.is_none() && (!ledger.enrolled || agrees) && !ledger.disabled
@@ -154,7 +213,8 @@ fn credential(
     }
 }
 
-fn authenticators(credential: &Credential, record: Option<&Record>) -> Vec<AuthenticatorState> {
+/// The authenticators of a credential, and which of them a record knows.
+pub fn authenticators(credential: &Credential, record: Option<&Record>) -> Vec<AuthenticatorState> {
     let state = |one: &twinlock_verifier::Authenticator| AuthenticatorState {
         label: one.label.clone(),
         algorithm: one.algorithm.name(),
@@ -167,7 +227,7 @@ fn authenticators(credential: &Credential, record: Option<&Record>) -> Vec<Authe
 }
 
 fn ledger(record: Option<&Record>, found: Option<&Present>, paths: &Paths) -> LedgerState {
-    let Some(record) = record else { return LedgerState::empty() };
+    let Some(record) = record else { return LedgerState { registered: Some(0), ..LedgerState::empty() } };
     let limits = limits(&in_force::read(paths).policy);
     let now = clock::now();
     let waits = |until: i64| until > now;
@@ -179,7 +239,7 @@ fn ledger(record: Option<&Record>, found: Option<&Present>, paths: &Paths) -> Le
         fault: None,
         enrolled: record.enrolled,
         switched_off: record.switched_off,
-        registered: record.authenticators.len(),
+        registered: Some(record.authenticators.len()),
         knows_credential: knows,
         last_accepted: record
             .last
@@ -207,7 +267,7 @@ impl LedgerState {
             fault: None,
             enrolled: false,
             switched_off: false,
-            registered: 0,
+            registered: None,
             knows_credential: None,
             last_accepted: None,
             recovery_codes_left: None,

@@ -10,17 +10,20 @@ mod moving;
 mod policies;
 mod setup;
 mod standing;
+mod upkeep;
 
 pub use administration::{
     DENIED, cannot_enrol_by, orphans, orphans_question, progress, report, reset, reset_question, unlocked,
 };
 pub use doctor::{Told, diagnosis, problem};
 pub use enrolment::{
-    HASHING, VERIFICATION_CODE, Words, code_was_not_right, enroll_introduction, enrolled, handed_over,
-    key_and_account, key_beside, not_shaped_like_a_code, picture_is_a_secret, registration, scan_the_file,
-    unattended, window_too_small,
+    HASHING, REGISTERED, Registrar, VERIFICATION_CODE, Words, add_introduction, added_unattended,
+    code_was_not_right, enroll_introduction, enrolled, handed_over, key_and_account, key_beside,
+    not_shaped_like_a_code, picture_is_a_secret, registration, scan_the_file, unattended, window_too_small,
 };
-pub use errors::{error, mend_policy_file, policy_is_broken_meanwhile, rejection_word, without_the_ledger};
+pub use errors::{
+    error, mend_policy_file, policy_is_broken_meanwhile, rejection_word, what, without_the_ledger,
+};
 pub use moving::{
     import_credential_gone, import_damaged, import_no_file, import_no_user, import_other_credential,
     import_remark, imported,
@@ -33,6 +36,11 @@ pub use policies::{
 };
 pub use setup::{setup, setup_done, setup_trouble, undone};
 pub use standing::{code_is_right, status};
+pub use upkeep::{
+    ANOTHER_NAME, CODE_IS_TOO_OLD, CODE_IS_TOO_SOON, CODE_OF_WHAT_IS_SET_UP, MAKING_RECOVERY_CODES,
+    SEALED_OFFER, WHICH_ONE, YOUR_CHOICE, added, all_replaced, authenticators, helper_trouble, moved,
+    name_for_it, offer, recovery_code_used, recovery_codes, switched, upkeep_error, wrong_codes_before,
+};
 
 use twinlock_system::clock;
 

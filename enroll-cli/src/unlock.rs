@@ -1,11 +1,11 @@
 //! `twinlock unlock`: what keeps a right code from being taken goes; what keeps a used one from being taken stays.
 
 use serde::Serialize;
+use twinlock_system::credential::{self, Found};
 use twinlock_system::ledger::Keep;
 use twinlock_system::ruling::limits;
 use twinlock_system::{Ledger, Paths, User, clock};
-use twinlock_verifier::Record;
-use twinlock_verifier::verdict::CLOCK_TOLERANCE;
+use twinlock_verifier::{Credential, Record};
 
 use crate::caller::Caller;
 use crate::cli;
@@ -77,18 +77,16 @@ fn unlock(user: User, now: i64, paths: &Paths) -> Result<Unlocked, Error> {
     if ledger.read(&user)?.is_none() {
         return Ok(nothing);
     }
+    let credential = known_credential(&user, paths);
     let unlocked = ledger.change(&user, now, |change| {
         let before = change.record.clone();
-        change.record.unlock(now);
+        change.record.unlock(now, credential.as_ref());
         let unlocked = Unlocked {
             changed: *change.record != before || change.repaired,
             failures: before.failures.saturating_add(before.recovery_failures),
             was_disabled: before.is_disabled(&limits),
             was_throttled: is_throttled(&before, now),
-            ahead_until: before
-                .newest()
-                .filter(|newest| *newest > now.saturating_add(CLOCK_TOLERANCE))
-                .map(texts::instant),
+            ahead_until: before.ahead_until(now, credential.as_ref()).map(texts::instant),
             repaired: change.repaired,
             ..nothing
         };
@@ -96,6 +94,15 @@ fn unlock(user: User, now: i64, paths: &Paths) -> Result<Unlocked, Error> {
         (unlocked, keep)
     })?;
     Ok(unlocked)
+}
+
+/// The user's credential, which tells the times of the record's steps; None where it cannot be used, which is no reason
+/// not to unlock.
+fn known_credential(user: &User, paths: &Paths) -> Option<Credential> {
+    match credential::read(paths, user) {
+        Ok(Found::Bytes(bytes, _)) => Credential::parse(&bytes).ok(),
+        Ok(Found::Absent) | Err(_) => None,
+    }
 }
 
 /// Whether anybody has to wait before a code is looked at.

@@ -46,7 +46,7 @@ struct Case {
     #[serde(default)]
     before: Vec<Step>,
     args: Vec<String>,
-    /// Standard input, with `{code}`, `{wrong code}`, `{recovery code}`; nothing if not given.
+    /// Standard input, with `{code}`, `{next code}`, `{wrong code}`, `{recovery code}`; nothing if not given.
     #[serde(default)]
     input: String,
     #[serde(default)]
@@ -54,6 +54,9 @@ struct Case {
     /// Whether /var/lib/twinlock is there.
     #[serde(default = "yes")]
     state: bool,
+    /// Whether the check helper is installed.
+    #[serde(default)]
+    helper: bool,
     /// Groups to begin with, and their members.
     #[serde(default)]
     groups: BTreeMap<String, Vec<String>>,
@@ -89,6 +92,9 @@ struct Case {
 struct Step {
     user: String,
     args: Vec<String>,
+    /// As in a case.
+    #[serde(default)]
+    input: String,
 }
 
 fn maria() -> String {
@@ -160,19 +166,29 @@ fn run(path: &Path) {
     for (name, members) in &case.groups {
         host.add_group(name, &members.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    let mut earlier = String::new();
+    if case.helper {
+        host.install_check_helper();
+    }
+    oathtool::with_time_left(if case.helper { 15 } else { 10 });
+    let mut earlier = Vec::new();
+    let input = |text: &str, earlier: &[serde_json::Value]| {
+        host.write("/tmp/input", &filled(text, earlier), 0o644);
+        File::open("/tmp/input").unwrap()
+    };
     for step in &case.before {
         let mut command = command(&step.user, &maria);
-        earlier = process::run(command.args(&step.args)).ok().stdout;
+        command.args(&step.args).stdin(input(&step.input, &earlier));
+        let said = process::run(&mut command).ok().stdout;
+        earlier.extend(serde_json::from_str(&said).ok());
     }
 
     host.journal().catch_up();
     host.journal().clear();
-    oathtool::with_time_left(10);
-    let input = filled(&case.input, &earlier);
-    host.write("/tmp/input", &input, 0o644);
+    if case.before.is_empty() {
+        oathtool::with_time_left(10);
+    }
     let mut command = command(&case.user, &maria);
-    command.args(&case.args).envs(&case.environment).stdin(File::open("/tmp/input").unwrap());
+    command.args(&case.args).envs(&case.environment).stdin(input(&case.input, &earlier));
     let Finished { status, stdout, stderr } = process::run(&mut command);
 
     let said = format!("--- {status}\n--- stdout\n{stdout}--- stderr\n{stderr}");
@@ -218,14 +234,15 @@ fn octal(mode: &str) -> u32 {
     u32::from_str_radix(mode, 8).unwrap()
 }
 
-/// Input with its codes filled in: those of the secret and the recovery codes that a command before printed as JSON,
-/// or of the fixed credential.
-fn filled(input: &str, earlier: &str) -> String {
-    let json: serde_json::Value = serde_json::from_str(earlier).unwrap_or_default();
-    let secret = json["secret"].as_str().unwrap_or(SECRET);
-    let recovery = json["recovery_codes"][0].as_str().unwrap_or("AAAA-AAAA-AAAA-AAAA");
+/// Input with its codes filled in: those of the first secret and the last recovery codes that commands before printed as
+/// JSON, or of the fixed credential.
+fn filled(input: &str, earlier: &[serde_json::Value]) -> String {
+    let secret = earlier.iter().find_map(|json| json["secret"].as_str()).unwrap_or(SECRET);
+    let recovery = earlier.iter().rev().find_map(|json| json["recovery_codes"][0].as_str());
+    let recovery = recovery.unwrap_or("AAAA-AAAA-AAAA-AAAA");
     input
         .replace("{code}", &oathtool::code_now(secret))
+        .replace("{next code}", &oathtool::code_at_step(secret, 1))
         .replace("{wrong code}", &oathtool::wrong_code(secret))
         .replace("{recovery code}", recovery)
 }

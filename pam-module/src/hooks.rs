@@ -7,7 +7,7 @@ use std::ffi::CStr;
 
 use pam::constants::{PamFlag, PamResultCode};
 use pam::module::{PamHandle, PamHooks};
-use twinlock_system::{Paths, faults};
+use twinlock_system::{Paths, faults, registers};
 
 use crate::account;
 use crate::auth;
@@ -52,5 +52,7 @@ fn run(hook: &str, handle: &mut PamHandle, words: &[&CStr], flags: PamFlag, flow
     enter(hook, handle);
     // A word that is not UTF-8 is no word of ours; it stays in the list as one that is unknown.
     let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap_or("(not UTF-8)")).collect();
-    flow(&mut PamHost::new(handle, flags), &Paths::default(), &words).into()
+    let outcome = flow(&mut PamHost::new(handle, flags), &Paths::default(), &words);
+    registers::wipe();
+    outcome.into()
 }

@@ -19,6 +19,7 @@ pub mod paths;
 pub mod pending;
 pub mod policy_change;
 pub mod policy_files;
+pub mod registers;
 pub mod ruling;
 pub mod standing;
 pub mod users;

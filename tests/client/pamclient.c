@@ -40,6 +40,7 @@
 enum { MAX_CHAIN = 64, MAX_ENV = 64, USAGE = 64 };
 
 static FILE *protocol_out, *protocol_in;
+static char said[1 << 16];
 
 static _Noreturn void fail(const char *what)
 {
@@ -99,8 +100,10 @@ static int answer_prompt(struct script *script, char **answer)
     if (!line)
         return PAM_CONV_ERR;
     if (!strncmp(line, "text ", 5)) {
-        unescape(line + 5);
+        size_t length = unescape(line + 5);
         *answer = need(strdup(line + 5));
+        /* As a careful host does, so that a core shows what the module left and not what this one did. */
+        explicit_bzero(line + 5, length);
         return PAM_SUCCESS;
     }
     if (!strncmp(line, "repeat ", 7)) {
@@ -158,6 +161,9 @@ static int play(int count, const struct pam_message **messages, struct pam_respo
         fprintf(protocol_out, "%s ", style_name(style));
         put_escaped_bytes(protocol_out, text, strlen(text));
         fputc('\n', protocol_out);
+        /* For the same reason: the text may be a key. */
+        fflush(protocol_out);
+        explicit_bzero(said, sizeof said);
         if (style == PAM_PROMPT_ECHO_OFF || style == PAM_PROMPT_ECHO_ON)
             code = answer_prompt(script, &replies[i].resp);
         else if (script->answer_to_info)
@@ -259,8 +265,9 @@ static void move_protocol(void)
     if (nothing > 2)
         close(nothing);
     protocol_in = need(fdopen(in, "r"));
+    setvbuf(protocol_in, NULL, _IONBF, 0);
     protocol_out = need(fdopen(out, "w"));
-    setvbuf(protocol_out, NULL, _IOLBF, 1 << 16);
+    setvbuf(protocol_out, said, _IOLBF, sizeof said);
     char number[16];
     snprintf(number, sizeof number, "%d", out);
     setenv("PAMCLIENT_PROTOCOL", number, 1);

@@ -16,6 +16,16 @@ pub enum Theme {
     Light,
 }
 
+impl Theme {
+    /// Ink and paper.
+    fn colours(self) -> (Rgb, Rgb) {
+        match self {
+            Self::Dark => ([0xd0, 0xd0, 0xd0], [0, 0, 0]),
+            Self::Light => ([0, 0, 0], [0xff, 0xff, 0xff]),
+        }
+    }
+}
+
 /// Half a cell's edge is one of these squares: a cell is 2 x 4 of them.
 const SQUARE: usize = 4;
 const WIDTH: usize = 2 * SQUARE;
@@ -28,10 +38,7 @@ type Rgb = [u8; 3];
 /// The screen as a PNG.
 pub(crate) fn of_screen(screen: &vt100::Screen, theme: Theme) -> Vec<u8> {
     let (rows, columns) = screen.size();
-    let (ink, paper) = match theme {
-        Theme::Dark => ([0xd0, 0xd0, 0xd0], [0, 0, 0]),
-        Theme::Light => ([0, 0, 0], [0xff, 0xff, 0xff]),
-    };
+    let (ink, paper) = theme.colours();
     let mut canvas = Canvas::new(usize::from(columns) * WIDTH, usize::from(rows) * HEIGHT, paper);
     for row in 0..rows {
         for column in 0..columns {
@@ -47,6 +54,28 @@ pub(crate) fn of_screen(screen: &vt100::Screen, theme: Theme) -> Vec<u8> {
         }
     }
     canvas.png()
+}
+
+/// The screen cell by cell, for docs/images/render, which has a font: `rows columns paper`, and then a line per cell that
+/// is not blank: `row column ink paper character`.
+pub(crate) fn cells(screen: &vt100::Screen, theme: Theme) -> String {
+    let (rows, columns) = screen.size();
+    let (ink, paper) = theme.colours();
+    let hex = |[red, green, blue]: Rgb| format!("#{red:02x}{green:02x}{blue:02x}");
+    let mut text = format!("{rows} {columns} {}\n", hex(paper));
+    for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+        let Some(cell) = screen.cell(row, column) else { continue };
+        let mut foreground = colour(cell.fgcolor(), ink);
+        let mut background = colour(cell.bgcolor(), paper);
+        if cell.inverse() {
+            std::mem::swap(&mut foreground, &mut background);
+        }
+        let letter = cell.contents().chars().next().unwrap_or(' ');
+        if letter != ' ' || background != paper {
+            text += &format!("{row} {column} {} {} {letter}\n", hex(foreground), hex(background));
+        }
+    }
+    text
 }
 
 /// Keeps a picture where it outlives the host: in `twinlock-tests/` of the target folder, under this name. Only inside

@@ -254,6 +254,11 @@ impl Terminal {
         picture::of_screen(self.seen.0.lock().unwrap().emulator.screen(), theme)
     }
 
+    /// The screen cell by cell, for docs/images/render.
+    pub fn screen_cells(&self, theme: Theme) -> String {
+        picture::cells(self.seen.0.lock().unwrap().emulator.screen(), theme)
+    }
+
     /// What a QR reader reads off the screen.
     pub fn scan_qr(&self, theme: Theme) -> Option<String> {
         picture::scan_qr(&self.screen_png(theme))

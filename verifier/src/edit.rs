@@ -12,7 +12,7 @@ use crate::steps::{self, Match};
 
 /// Longest time, in seconds, for which a removed authenticator keeps another from being added: twice the steps that a
 /// phone's clock may be off, of the longest kind. A clock that was ahead must not do it for years.
-const LONGEST_AFTERMATH: i64 = 12 * 120;
+pub(crate) const LONGEST_AFTERMATH: i64 = 12 * 120;
 
 /// A code that confirms one authenticator of a new credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,8 @@ impl Record {
                 _ => {
                     let step =
                         confirmed.filter(|code| code.place == place).ok_or(EditFault::Unconfirmed)?.step;
-                    if step <= self.last_used_step(one) || start(step, one.period) < self.retired_until {
+                    if step <= self.last_used_step(one) || steps::start(step, one.period) < self.retired_until
+                    {
                         return Err(EditFault::TooSoon);
                     }
                     Registered { fingerprint, last_step: step, drift: 0, lean: 0 }
@@ -120,18 +121,13 @@ impl Record {
         for entry in self.authenticators.iter().filter(|entry| !kept.contains(&entry.fingerprint)) {
             let known = old.iter().find(|(known, _)| known.fingerprint() == entry.fingerprint);
             // Whose period is not known any more, because its user deleted it by hand, waits longest.
-            let end =
-                known.map_or(i64::MAX, |(known, _)| start(entry.last_step.saturating_add(1), known.period));
+            let end = known
+                .map_or(i64::MAX, |(known, _)| steps::start(entry.last_step.saturating_add(1), known.period));
             let latest = now.saturating_add(LONGEST_AFTERMATH);
             next.retired_until = next.retired_until.max(end.min(latest));
         }
         Ok(next)
     }
-}
-
-/// Unix seconds of a step's beginning.
-fn start(step: u64, period: u16) -> i64 {
-    i64::try_from(step.saturating_mul(u64::from(period))).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod slot;
 pub use slot::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots};
 
 use crate::credential::{Authenticator, Credential};
+use crate::edit::LONGEST_AFTERMATH;
 use crate::steps;
 use crate::verdict::CLOCK_TOLERANCE;
 
@@ -18,6 +19,9 @@ pub const MAX_USER: usize = 255;
 pub const MAX_REMEMBERED: usize = 16;
 /// Rules whose grace is running.
 pub const MAX_GRACES: usize = 8;
+/// How far in the future, in seconds, a step can begin whose code was accepted by a right clock: further than our own
+/// window reaches, and than that of another module (50 steps of 60 s) whose used steps were imported.
+const FURTHEST_STEP: i64 = 3600;
 
 /// One authenticator that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,9 +223,17 @@ impl Record {
         self.last.iter().map(|last| last.at).chain(burned).chain(grace).max()
     }
 
+    /// Until when this record is ahead of `now`, in Unix seconds: the newest time that it knows, or the beginning of a
+    /// last step that no right clock can have had a code accepted in. None if it is not ahead. Only the user's
+    /// credential tells the time of a step; without it (None) steps say nothing.
+    pub fn ahead_until(&self, now: i64, credential: Option<&Credential>) -> Option<i64> {
+        let newest = self.newest().filter(|newest| *newest > now.saturating_add(CLOCK_TOLERANCE));
+        newest.into_iter().chain(self.far_steps(now, credential).map(|(_, begins)| begins)).max()
+    }
+
     /// What an administrator's `twinlock unlock` does: no wait and no failure is left, and a record from a clock that
     /// was ahead comes back to `now`. Codes that could have been accepted by now stay used.
-    pub fn unlock(&mut self, now: i64) {
+    pub fn unlock(&mut self, now: i64, credential: Option<&Credential>) {
         self.failures = 0;
         self.failing_since = 0;
         self.wait_until = 0;
@@ -229,6 +241,14 @@ impl Record {
         self.overflow = SourceWait::NONE;
         self.recovery_failures = 0;
         self.recovery_wait_until = 0;
+        // An imported step, or one that root registered, is ahead alone: no login was accepted in it.
+        let far: Vec<_> = self.far_steps(now, credential).map(|(fingerprint, _)| fingerprint).collect();
+        if !far.is_empty() {
+            for entry in self.authenticators.iter_mut().filter(|entry| far.contains(&entry.fingerprint)) {
+                entry.last_step = 0;
+            }
+            self.burned_until = self.burned_until.max(now);
+        }
         // Within the tolerance nothing is refused for the clock, and every last step stays.
         if self.newest().is_some_and(|newest| newest > now.saturating_add(CLOCK_TOLERANCE)) {
             if let Some(last) = &mut self.last {
@@ -243,8 +263,18 @@ impl Record {
                 entry.last_step = 0;
             }
             self.burned_until = now;
-            // Burned is more.
-            self.retired_until = 0;
+            // Not to 0: a phone that was removed may have been further ahead than what is burned.
+            self.retired_until = self.retired_until.min(now.saturating_add(LONGEST_AFTERMATH));
         }
+    }
+
+    /// Fingerprints of authenticators whose last step begins later than any right clock explains, and when it begins.
+    fn far_steps(&self, now: i64, credential: Option<&Credential>) -> impl Iterator<Item = ([u8; 16], i64)> {
+        let all = credential.map_or(&[][..], |credential| &credential.authenticators);
+        all.iter().filter_map(move |one| {
+            let entry = self.registered(one)?;
+            let begins = steps::start(entry.last_step, one.period);
+            (begins > now.saturating_add(FURTHEST_STEP)).then_some((entry.fingerprint, begins))
+        })
     }
 }

@@ -30,6 +30,11 @@ pub fn step_at(now: i64, period: u16) -> Option<u64> {
     u64::try_from(now).ok()?.checked_div(u64::from(period))
 }
 
+/// Unix seconds of a step's beginning.
+pub fn start(step: u64, period: u16) -> i64 {
+    i64::try_from(step.saturating_mul(u64::from(period))).unwrap_or(i64::MAX)
+}
+
 /// The last step that the window reaches at this time: codes up to it could have been accepted by now.
 pub fn window_end(now: i64, period: u16, drift: i8) -> Option<u64> {
     step_at(now, period)?.checked_add_signed(i64::from(drift.max(0)))?.checked_add(1)

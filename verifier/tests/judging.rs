@@ -342,7 +342,7 @@ fn a_hundred_wrong_codes_over_months_disable_codes_until_they_are_unlocked() {
         Rejection::Disabled,
         "a recovery code does not enable them again"
     );
-    login.record.unlock(login.now);
+    login.record.unlock(login.now, Some(&login.credential));
     login.accepted(&login.code(0));
     let verdict = Login::enrolled().judge("000000");
     assert!(matches!(verdict, Verdict::Rejected(Rejection::Wrong)) && verdict.must_be_recorded());
@@ -573,7 +573,7 @@ fn a_clock_that_goes_back_revives_no_code_and_unlocking_mends_a_clock_that_was_a
     ahead.accepted(&future);
     ahead.now = NOW + 60;
     assert_eq!(ahead.rejected(&ahead.code(0)), Rejection::Clock);
-    ahead.record.unlock(ahead.now);
+    ahead.record.unlock(ahead.now, Some(&ahead.credential));
     // What could have been accepted by now counts as used; the step after next is new.
     for steps in [-1, 0, 1] {
         assert_eq!(ahead.rejected(&ahead.code(steps)), Rejection::Replayed, "{steps}");
@@ -581,6 +581,62 @@ fn a_clock_that_goes_back_revives_no_code_and_unlocking_mends_a_clock_that_was_a
     ahead.now += 60;
     ahead.accepted(&ahead.code(0));
     assert_eq!(ahead.rejected(&code), Rejection::Wrong);
+}
+
+/// A step can be ahead alone: imported, or registered by root while the clock was ahead.
+#[test]
+fn unlocking_brings_a_step_of_the_future_back_to_now_and_opens_no_replay() {
+    let mut login = Login::enrolled();
+    login.credential.authenticators.push(authenticator(2, "spare", 8));
+    login.record.register(&login.credential);
+    let current = steps::step_at(NOW, 30).unwrap();
+    let year = NOW + 365 * 86_400;
+    login.record.authenticators[0].last_step = steps::step_at(year, 30).unwrap();
+    // What another module with a wide window may have accepted by now.
+    login.record.authenticators[1].last_step = current + 50;
+    assert_eq!(login.record.newest(), None);
+    assert_eq!(login.rejected(&login.code(0)), Rejection::Replayed);
+
+    // Whose step is of which time only the credential says.
+    assert_eq!(login.record.ahead_until(NOW, None), None);
+    let mut without = login.record.clone();
+    without.unlock(NOW, None);
+    assert_eq!(without, login.record);
+
+    let until = login.record.ahead_until(NOW, Some(&login.credential)).unwrap();
+    assert!((year - 30..=year).contains(&until), "{until}");
+    login.record.unlock(NOW, Some(&login.credential));
+    assert_eq!(login.record.ahead_until(NOW, Some(&login.credential)), None);
+    for steps in [-1, 0, 1] {
+        assert_eq!(login.rejected(&login.code(steps)), Rejection::Replayed, "{steps}");
+    }
+    assert_eq!(login.record.authenticators[1].last_step, current + 50);
+    let unlocked = login.record.clone();
+    login.record.unlock(NOW, Some(&login.credential));
+    assert_eq!(login.record, unlocked, "once is enough");
+    login.now += 60;
+    login.accepted(&login.code(0));
+    assert_eq!(login.rejected(&login.code(0)), Rejection::Replayed);
+}
+
+/// A removed phone that was four steps ahead may have been used later than any window of another reaches.
+#[test]
+fn unlocking_keeps_what_a_removed_phone_may_have_used_for_as_long_as_it_can_matter() {
+    let mut login = Login::enrolled();
+    let spare = authenticator(2, "spare", 6);
+    let alone = login.credential.clone();
+    login.credential.authenticators.push(spare);
+    login.record.register(&login.credential);
+    // Removed while the clock was a year ahead.
+    let year = NOW + 365 * 86_400;
+    login.now = year;
+    login.accepted(&login.code(0));
+    login.record = login.record.edited(Some(&login.credential), &alone, None, year).unwrap();
+    login.record.retired_until = year + 600;
+    login.record.unlock(NOW, Some(&alone));
+    let reaches = i64::from(steps::MAX_DRIFT) + 2;
+    assert!(login.record.retired_until >= NOW + reaches * 120, "{}", login.record.retired_until);
+    assert!(login.record.retired_until <= NOW + 3600, "and not for years");
 }
 
 #[test]
@@ -618,7 +674,7 @@ fn after_a_damaged_slot_no_code_that_may_have_been_used_works_and_the_next_one_d
     let mut login = Login::enrolled();
     login.record.burn(NOW + 86_400);
     assert_eq!(login.rejected(&login.code(0)), Rejection::Clock);
-    login.record.unlock(NOW);
+    login.record.unlock(NOW, None);
     login.now += 60;
     login.accepted(&login.code(0));
 }

@@ -7,7 +7,7 @@ use twinlock_verifier::recovery::DEFAULT_ROUNDS;
 use twinlock_verifier::{Authenticator, Credential, RecoverySet};
 use zeroize::Zeroizing;
 
-use crate::cli::{Algorithm, Enroll};
+use crate::cli::{Algorithm, NewKey};
 use crate::error::Error;
 use crate::texts::Words;
 
@@ -33,7 +33,7 @@ impl Fresh {
     ///
     /// # Errors
     /// No random bytes, or names too long for a QR code.
-    pub fn draw(options: &Enroll, account: &Account<'_>) -> Result<Fresh, Error> {
+    pub fn draw(options: &NewKey, label: &str, account: &Account<'_>) -> Result<Fresh, Error> {
         let mut random = Zeroizing::new([0; Material::RANDOM_BYTES]);
         twinlock_system::random(&mut *random)?;
         let Material { secret, salt, recovery_codes } = Material::from_random(&random);
@@ -46,7 +46,7 @@ impl Fresh {
         secret_text.extend(key.chars().filter(|letter| *letter != ' '));
         let authenticator = Authenticator {
             id: 1,
-            label: options.label.clone(),
+            label: label.to_owned(),
             secret: Zeroizing::new(secret.to_vec()),
             algorithm: checked,
             digits: options.digits,

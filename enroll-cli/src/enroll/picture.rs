@@ -11,7 +11,7 @@ use twinlock_enrollment::qr::{Form, Polarity, QrCode};
 use zeroize::Zeroizing;
 
 use super::fresh::Fresh;
-use crate::cli::{Enroll, Qr};
+use crate::cli::{NewKey, Qr};
 use crate::error::Error;
 use crate::terminal::{self, Window};
 use crate::texts;
@@ -27,7 +27,7 @@ const GAP: usize = 2;
 
 /// Key, account and issuer, and below them the picture, so that with the prompt all of it is in the window.
 pub fn beside_words(
-    options: &Enroll,
+    options: &NewKey,
     fresh: &Fresh,
     account: &Account<'_>,
     window: &Window,
@@ -58,7 +58,7 @@ pub fn beside_words(
 }
 
 /// The picture by itself, if one was asked for, or somebody looks at it who will hand it over.
-pub fn alone(options: &Enroll, fresh: &Fresh, handed_over: bool) -> Zeroizing<String> {
+pub fn alone(options: &NewKey, fresh: &Fresh, handed_over: bool) -> Zeroizing<String> {
     let window = Window::current();
     let wanted = options.qr.is_some() || handed_over && terminal::is_interactive();
     let form = form(options.qr, &window).filter(|_| wanted);
@@ -120,7 +120,7 @@ impl PictureFile {
     ///
     /// # Errors
     /// [`Error::File`], also when there is such a file already; a file begun is removed.
-    pub fn create(options: &Enroll, fresh: &Fresh) -> Result<Option<PictureFile>, Error> {
+    pub fn create(options: &NewKey, fresh: &Fresh) -> Result<Option<PictureFile>, Error> {
         let Some(path) = &options.output else { return Ok(None) };
         let svg;
         let png;

@@ -7,7 +7,7 @@ use twinlock_verifier::Authenticator;
 use zeroize::Zeroizing;
 
 use super::defused;
-use crate::cli::{Algorithm, Enroll};
+use crate::cli::{Algorithm, NewKey};
 
 /// The prompt, as at login.
 pub const VERIFICATION_CODE: &str = "Verification code: ";
@@ -23,8 +23,8 @@ pub struct Words<'a> {
 }
 
 /// What comes before the key.
-pub fn enroll_introduction(options: &Enroll, help: Option<&str>) -> String {
-    let mut text = "\
+pub fn enroll_introduction(options: &NewKey, help: Option<&str>) -> String {
+    let text = "\
 This connects an app on your phone to your login. Once it is set up, a login
 asks for a code that the app shows, besides what it asks for today.
 
@@ -32,8 +32,56 @@ You need an authenticator app, such as Aegis, FreeOTP or Google Authenticator.
 Let it scan the picture, or choose \"enter a key\" in it and type in the key.
 Then type the code that the app shows. Press Enter without a code to stop;
 nothing is changed before a right code was typed.
-"
-    .to_owned();
+";
+    with_notes(text, options, help)
+}
+
+/// What comes before the key of another authenticator.
+pub fn add_introduction(name: &str, asks_for_another: bool, options: &NewKey, help: Option<&str>) -> String {
+    let codes = if asks_for_another {
+        "Then type the code that it shows, and after that a code of an app that is\n\
+         set up already, or a recovery code. Press Enter without a code to stop; nothing\n\
+         is changed before both were right.\n"
+    } else {
+        "Then type the code that it shows. Press Enter without a code to stop; nothing\n\
+         is changed before a right code was typed.\n"
+    };
+    let text = format!(
+        "This connects an app on a phone to the login, under the name {:?}.\n\n\
+         Let the app scan the picture, or choose \"enter a key\" in it and type in the key.\n{codes}",
+        defused(name)
+    );
+    with_notes(&text, options, help)
+}
+
+/// What `authenticators add` prints where nobody confirms.
+pub fn added_unattended(
+    label: &str,
+    account: &Account<'_>,
+    words: Words<'_>,
+    picture: &str,
+    path: &str,
+    other: Option<&str>,
+) -> Zeroizing<String> {
+    let names = names(account);
+    let label = defused(label);
+    let hand_over = other.map_or(String::new(), |user| {
+        format!("Hand the key over to whoever is {label:?} at the login {}; keep nothing.\n", defused(user))
+    });
+    let after = format!("\nCredential: {}\n{hand_over}", defused(path));
+    let room =
+        64 + label.len() + words.key.len() + words.uri.len() + picture.len() + names.len() + after.len();
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    for part in
+        ["Name: ", &label, "\nKey: ", words.key, "\n", &names, "URI: ", words.uri, "\n", picture, &after]
+    {
+        text.push_str(part);
+    }
+    text
+}
+
+fn with_notes(text: &str, options: &NewKey, help: Option<&str>) -> String {
+    let mut text = text.to_owned();
     if let Some(note) = ignored_by_apps(options) {
         text.push_str(&format!("\n{note}"));
     }
@@ -45,7 +93,7 @@ nothing is changed before a right code was typed.
 }
 
 /// Which apps ignore what was asked for.
-fn ignored_by_apps(options: &Enroll) -> Option<String> {
+fn ignored_by_apps(options: &NewKey) -> Option<String> {
     let mut asked = Vec::new();
     if options.algorithm != Algorithm::Sha1 {
         asked.push("--algorithm");
@@ -173,16 +221,32 @@ pub fn unattended(
 }
 
 /// Who makes the login know the new credential.
-pub fn registration(is_root: bool, user: &str) -> String {
-    if is_root {
-        return "Registration: by root\n".to_owned();
-    }
-    format!(
-        "Registration: by the first code that a login accepts. If you were set up on this\n\
-         host before, ask an administrator to run `twinlock reset {}` first.\n",
-        defused(user)
-    )
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registrar {
+    /// Root, at once.
+    Root,
+    /// The check helper, at once.
+    Helper,
+    /// The first code that a login accepts.
+    FirstCode,
 }
+
+/// Who makes the login know the new credential, in words.
+pub fn registration(by: Registrar, user: &str) -> String {
+    match by {
+        Registrar::Root => "Registration: by root\n".to_owned(),
+        Registrar::Helper => "Registration: at once\n".to_owned(),
+        Registrar::FirstCode => format!(
+            "Registration: by the first code that a login accepts. (The check helper, which\n\
+             would do it at once, is not installed here.) If you were set up on this host\n\
+             before, ask an administrator to run `twinlock reset {}` first.\n",
+            defused(user)
+        ),
+    }
+}
+
+/// It is set up, and the login knows.
+pub const REGISTERED: &str = "\nDone: from now on a login asks you for a code.\n";
 
 /// What was set up for somebody else.
 pub fn handed_over(user: &str) -> String {

@@ -87,8 +87,8 @@ fn halves(error: &Error) -> (String, String) {
                 .to_owned(),
         ),
         Error::NoTerminal => both(
-            "enroll needs somebody at a terminal, to scan a picture and type a code.",
-            "Run it in a terminal; a script uses `twinlock enroll --unattended`.",
+            "this needs somebody at a terminal, to scan a picture and type a code.",
+            "Run it in a terminal; a script adds --unattended.",
         ),
         Error::OutputMissing => both(
             "--qr svg and --qr png need a file to write to.",
@@ -134,17 +134,19 @@ fn halves(error: &Error) -> (String, String) {
             both("interrupted.", "Nothing was changed. Run it again when you are ready.")
         }
         Error::NotShown(fault) => (
-            format!("the recovery codes could not be shown: {fault}."),
-            "Nothing is set up: the credential was taken back. Run it again where the output can be written."
+            format!("what was to be set up could not be shown: {fault}."),
+            "Nothing was changed. Run it again where the output can be written.".to_owned(),
+        ),
+        Error::NotShownAfterwards(fault) => (
+            format!("it is done, and what came of it could not be shown: {fault}."),
+            "Look with `twinlock status`. If recovery codes were to be shown, make new ones with `twinlock \
+             recovery-codes`, where the output can be written."
                 .to_owned(),
         ),
-        Error::NotRegistered(fault) => (
-            format!("{fault}."),
-            format!(
-                "Nothing is set up: the credential was taken back, and the codes above are void. {}",
-                mend(fault)
-            ),
-        ),
+        Error::Void(error) => {
+            let (what, mend) = halves(error);
+            (what, format!("Nothing is set up; the key and the codes above are void. {mend}"))
+        }
         Error::System(fault) => (format!("{fault}."), mend(fault)),
         Error::Output(fault) => (
             format!("cannot write to standard output: {fault}."),
@@ -156,7 +158,17 @@ fn halves(error: &Error) -> (String, String) {
         ),
         Error::Setup(trouble) => super::setup_trouble(trouble),
         Error::Refused(rejection) => refused(*rejection),
+        Error::CheckedOnly(rejection) => {
+            let (what, mend) = refused(*rejection);
+            (what, format!("{mend} It was checked only: nothing was counted."))
+        }
+        other => super::upkeep_error(other),
     }
+}
+
+/// The first half of an error alone.
+pub fn what(error: &Error) -> String {
+    halves(error).0.trim_end_matches('.').to_owned()
 }
 
 fn both(what: &str, mend: &str) -> (String, String) {
@@ -173,10 +185,14 @@ fn already_enrolled(path: &Path, labels: &[String], user: Option<&str>) -> (Stri
         path.display()
     );
     let mend = match user {
-        None => "Nothing was changed. `twinlock status` shows what is set up. If the phone is lost, ask an \
-             administrator to run `twinlock reset` for you, then enrol again."
+        None => "Nothing was changed. `twinlock enroll` at a terminal adds another one or replaces one, with a code \
+             or a recovery code. If phone and recovery codes are lost, ask an administrator to run `twinlock \
+             reset` for you."
             .to_owned(),
-        Some(user) => format!("Nothing was changed. If it shall be replaced, `twinlock reset {user}` first."),
+        Some(user) => format!(
+            "Nothing was changed. `twinlock authenticators add NAME --user {user}` adds another one; if all shall be \
+             replaced, `twinlock reset {user}` first."
+        ),
     };
     (what, mend)
 }
@@ -258,7 +274,6 @@ pub fn without_the_ledger(fault: &Fault) -> String {
 }
 
 fn refused(rejection: Rejection) -> (String, String) {
-    const CHECKED_ONLY: &str = "It was checked only: nothing was counted.";
     let (what, mend) = match rejection {
         Rejection::Empty => ("no code was given.".to_owned(), "Type the code that the app shows."),
         Rejection::Unshaped => (
@@ -277,11 +292,11 @@ fn refused(rejection: Rejection) -> (String, String) {
             "Take another one of the newest set.",
         ),
         Rejection::Throttled { wait } => (
-            format!("after wrong codes at logins, no code is looked at for another {wait} s."),
+            format!("after wrong codes, no code is looked at for another {wait} s."),
             "Wait, then try again; a recovery code may work meanwhile.",
         ),
         Rejection::Disabled => (
-            "after too many wrong codes at logins, codes are disabled for this user.".to_owned(),
+            "after too many wrong codes, codes are disabled for this user.".to_owned(),
             "An administrator unlocks it; recovery codes still work at a login.",
         ),
         Rejection::Clock => (
@@ -293,7 +308,7 @@ fn refused(rejection: Rejection) -> (String, String) {
             "Restore the file as it was; or an administrator resets the user, who then enrols again.",
         ),
     };
-    (what, format!("{mend} {CHECKED_ONLY}"))
+    (what, mend.to_owned())
 }
 
 /// The same for JSON.

@@ -2,16 +2,15 @@
 
 use super::{count, defused};
 use crate::status::{AuthenticatorState, CredentialState, LedgerState, Status};
-use crate::verify::Checked;
-
-const CHECKED_ONLY: &str = "Checked only: it was not used up and not counted.";
+use crate::verify::{Checked, Recorded};
 
 /// A right code.
-pub fn code_is_right(checked: &Checked) -> String {
+pub fn code_is_right(checked: &Checked, recorded: Recorded) -> String {
     let what = match checked {
         Checked::Authenticator(label) => format!("The code is right ({}).", defused(label)),
         Checked::Recovery(left) => {
-            format!("The recovery code is right. Used at a login, it leaves {left}.")
+            let leaves = if recorded == Recorded::Yes { "It leaves" } else { "Used at a login, it leaves" };
+            format!("The recovery code is right. {leaves} {left}.")
         }
         Checked::RecoveryPerhapsUsed => {
             "The recovery code belongs to your set. Whether it was used before, only root can see.".to_owned()
@@ -22,13 +21,23 @@ pub fn code_is_right(checked: &Checked) -> String {
                 .to_owned()
         }
     };
-    format!("{what}\n{CHECKED_ONLY}\n")
+    let became = match recorded {
+        Recorded::Yes => "It is used up now, as at a login.",
+        Recorded::DryRun => "Checked only: it was not used up and not counted.",
+        Recorded::NoHelper => {
+            "Checked only: it was not used up and not counted, since the check helper is\nnot installed here."
+        }
+    };
+    format!("{what}\n{became}\n")
 }
 
 /// The whole report.
 pub fn status(status: &Status) -> String {
     let mut lines = Lines::default();
     lines.add("User", &format!("{} (UID {})", status.user, status.uid));
+    if let Some(required) = status.required {
+        lines.add("Code", if required { "required" } else { "not required" });
+    }
     credential(&mut lines, &status.credential, status.ledger.is_some());
     match &status.ledger {
         None => lines.add("Ledger", &format!("only root can read it: sudo twinlock status {}", status.user)),
@@ -54,6 +63,7 @@ fn credential(lines: &mut Lines, credential: &CredentialState, is_root: bool) {
     match credential.state {
         "valid" => lines.add("Credential", path),
         "damaged" => lines.add("Credential", &format!("{path} is damaged: {fault}; logins are refused")),
+        "sealed" => lines.add("Credential", &format!("{path}, which only root can read")),
         "unreadable" => lines.add("Credential", &format!("not usable: {fault}; logins are refused")),
         _ => lines.add("Credential", "none"),
     }
@@ -90,10 +100,9 @@ fn ledger(lines: &mut Lines, ledger: &LedgerState, credential: &CredentialState)
         lines.add("Ledger", &format!("not enrolled{next}"));
     } else {
         let switch = if ledger.switched_off { "switched off by the user" } else { "on" };
-        lines.add(
-            "Ledger",
-            &format!("enrolled, {switch}, {} registered", count(ledger.registered, "authenticator")),
-        );
+        let registered =
+            ledger.registered.map(|number| format!(", {} registered", count(number, "authenticator")));
+        lines.add("Ledger", &format!("enrolled, {switch}{}", registered.unwrap_or_default()));
         match (credential.state, ledger.knows_credential) {
             ("absent", _) => {
                 lines.add("", "the credential is gone: logins are refused until it is back, or reset")

@@ -104,7 +104,11 @@ impl Credential {
 
     /// Writes the file's text, as [`Credential::parse`] reads it.
     pub fn to_text(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::with_capacity(2048));
+        // Room for all of it at once: a buffer that grows leaves copies behind.
+        let labels: usize =
+            self.authenticators.iter().map(|one| 2 * one.label.len() + 2 * one.secret.len()).sum();
+        let room = 2048 + labels + 192 * self.authenticators.len();
+        let mut text = Zeroizing::new(String::with_capacity(room));
         text.push_str("# Twinlock credential. Change it with `twinlock`: an edited file is refused.\n");
         let codes = self.recovery.as_ref().map_or(0, |set| set.hashes.len());
         text.push_str(&format!("version = {VERSION}\nauthenticators = {}\n", self.authenticators.len()));
