@@ -171,6 +171,22 @@ fn a_record_from_a_future_clock_comes_back_and_opens_no_replay() {
     assert_eq!(json(&["unlock", "maria", "--json"])["changed"], false);
 }
 
+/// As an import of another module's used steps leaves it, or an enrolment by root while the clock was ahead.
+#[test]
+fn a_used_step_of_the_future_comes_back_although_nobody_logged_in_yet() {
+    let (host, maria) = host();
+    process::run(maria.command(COMMAND).args(["enroll", "--unattended"])).ok();
+    let credential = Credential::parse(maria.read(".twinlock/credential.toml").as_bytes()).unwrap();
+    let mut record = Record::new("maria");
+    record.register(&credential);
+    record.authenticators[0].last_step = u64::try_from((now() + 365 * 86_400) / 30).unwrap();
+    put(&host, &maria, &record);
+    assert!(json(&["unlock", "maria", "--json"])["ahead_until"].is_string());
+    let step = u64::try_from(now() / 30).unwrap();
+    assert!((step..=step + 1).contains(&get(&maria).last_used_step(&credential.authenticators[0])));
+    assert_eq!(json(&["unlock", "maria", "--json"])["changed"], false);
+}
+
 #[test]
 fn unlocking_by_a_clock_that_was_never_set_is_refused() {
     let (host, maria) = host();

@@ -180,8 +180,9 @@ impl Host {
     pub fn install(&self, source: &Path, target: &Path, mode: u32) {
         // Not over the old file: it may be mapped.
         let _ = std::fs::remove_file(target);
-        std::fs::copy(source, target)
-            .unwrap_or_else(|error| panic!("{} -> {}: {error}", source.display(), target.display()));
+        // By another process: a sibling test that forks while this one had the new file open for writing would keep it
+        // busy (ETXTBSY) until its child's exec.
+        process::run(process::command("cp").arg(source).arg(target)).ok();
         chown(target, Some(0), Some(0)).expect("chown");
         std::fs::set_permissions(target, Permissions::from_mode(mode)).expect("chmod");
     }

@@ -1,0 +1,19 @@
+//! docs/cases.md says which test keeps which fault away; a test that is renamed or removed must not leave it behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+#[test]
+fn every_test_that_the_list_of_cases_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = std::fs::read_to_string(root.join("docs/cases.md")).unwrap();
+    let mut named = 0;
+    for entry in page.lines().flat_map(|line| line.split("; ")).flat_map(|part| part.split(" | ")) {
+        let Some((file, test)) = entry.trim().trim_end_matches(" |").split_once("`: `") else { continue };
+        let (file, test) = (file.trim_start_matches('`'), test.trim_end_matches('`'));
+        let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(text.contains(&format!("fn {test}(")), "{file} has no test {test}");
+        named += 1;
+    }
+    assert!(named >= 58, "only {named} tests are named");
+}
