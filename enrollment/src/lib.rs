@@ -8,7 +8,6 @@
 
 #![forbid(unsafe_code)]
 
-mod civil_time;
 mod error;
 mod material;
 mod parameters;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::pending::Pending;
 use crate::qr::{Form, Polarity, QrCode};
 use crate::uri::printable;
-use crate::{Account, Parameters, RecoveryCodes, civil_time, key_in_groups, otpauth_uri};
+use crate::{Account, Parameters, RecoveryCodes, key_in_groups, otpauth_uri};
 use layout::{Line, WIDTH, beside, join, text, width_beside, wrap};
 
 /// Rows of the smallest terminal for which the prompt is laid out.
@@ -37,8 +37,8 @@ pub struct Enrolment<'a> {
     pub account: Account<'a>,
     /// The enrolment under way: secret, parameters, and when and where it was first shown.
     pub pending: &'a Pending,
-    /// Whether an earlier login was shown this secret; the prompt then says when and where.
-    pub shown_before: bool,
+    /// When an earlier login was shown this secret, in words; the prompt then says when and where.
+    pub first_shown: Option<&'a str>,
     /// The policy's `help`.
     pub help: Option<&'a str>,
     /// Which picture to show.
@@ -158,10 +158,9 @@ fn unusual(parameters: &Parameters) -> Option<String> {
 
 /// What this is, and what to do, in plain words.
 fn explanation(enrolment: &Enrolment<'_>, width: usize, take_in: &str) -> Vec<Line> {
-    let Pending { service, source, first_shown, parameters: Parameters { digits, period, .. }, .. } =
-        enrolment.pending;
-    let why = if enrolment.shown_before {
-        let (service, source, when) = (printable(service), printable(source), civil_time::utc(*first_shown));
+    let Pending { service, source, parameters: Parameters { digits, period, .. }, .. } = enrolment.pending;
+    let why = if let Some(when) = enrolment.first_shown {
+        let (service, source) = (printable(service), printable(source));
         let place = if source.is_empty() { "here" } else { &*source };
         format!(
             "This key was first shown at {when} to {place} ({service}). If that was not you, do not go on: \

@@ -38,9 +38,18 @@ fn pending() -> Pending {
     }
 }
 
+/// When the pending key was first shown.
+const SHOWN: &str = "2026-03-04 10:12 UTC";
+
 fn prompt(account: Account<'_>, shown_before: bool, picture: Picture) -> Zeroizing<String> {
     let help = Some("IT desk, ext. 4711");
-    scan_and_confirm(&Enrolment { account, pending: &pending(), shown_before, help, picture })
+    scan_and_confirm(&Enrolment {
+        account,
+        pending: &pending(),
+        first_shown: shown_before.then_some(SHOWN),
+        help,
+        picture,
+    })
 }
 
 fn uri(account: &Account<'_>) -> String {
@@ -166,7 +175,7 @@ fn a_secret_shown_before_names_when_and_where() {
     let enrolment = Enrolment {
         account: TYPICAL,
         pending: &local,
-        shown_before: true,
+        first_shown: Some(SHOWN),
         help: None,
         picture: Picture::None,
     };
@@ -180,7 +189,7 @@ fn unusual_parameters_are_told_to_whoever_types_the_key_in() {
     let enrolment = Enrolment {
         account: TYPICAL,
         pending: &pending,
-        shown_before: false,
+        first_shown: None,
         help: None,
         picture: HALF_BLOCKS,
     };
@@ -197,8 +206,13 @@ fn names_and_help_cannot_steer_the_terminal() {
     let pending = Pending { source: "x\x1b]0;y\x07".into(), ..pending() };
     let help = Some("desk\n\x1b[31m");
     for picture in [HALF_BLOCKS, ASCII, Picture::None] {
-        let text =
-            scan_and_confirm(&Enrolment { account, pending: &pending, shown_before: true, help, picture });
+        let text = scan_and_confirm(&Enrolment {
+            account,
+            pending: &pending,
+            first_shown: Some(SHOWN),
+            help,
+            picture,
+        });
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{}", *text);
     }
     for text in [code_was_not_right(&Parameters::default(), help), set_up_elsewhere(help)] {
@@ -216,7 +230,7 @@ fn absurd_names_still_leave_the_key() {
             let text = scan_and_confirm(&Enrolment {
                 account,
                 pending: &pending(),
-                shown_before: true,
+                first_shown: Some(SHOWN),
                 help,
                 picture,
             });

@@ -143,11 +143,12 @@ impl Enrolment<'_> {
         let host_name = host_name();
         let issuer = self.policy.issuer().unwrap_or(&host_name);
         let account = format!("{}@{host_name}", self.ruling.user.name);
+        let first_shown = clock::to_the_minute(shown.first_shown);
         let show = |picture| {
             prompt::scan_and_confirm(&prompt::Enrolment {
                 account: Account { issuer, account: &account },
                 pending: shown,
-                shown_before: again,
+                first_shown: again.then_some(first_shown.as_str()),
                 help: self.policy.help(),
                 picture,
             })

@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use twinlock_policy::Date;
+
 /// Unix seconds of this build: the time of the sources' last change, so that two builds are the same.
 /// A clock that shows less was never set.
 pub const BUILT: i64 = {
@@ -26,30 +28,15 @@ pub fn now() -> i64 {
 
 /// Unix seconds as `2027-01-31 23:59:59 UTC`; RFC 3339 with a space, as people read it.
 pub fn readable(unix: i64) -> String {
-    let days = unix.div_euclid(86_400);
     let second = unix.rem_euclid(86_400);
-    let (year, month, day) = civil(days);
-    format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{} {hour:02}:{minute:02}:{second:02} UTC", Date::of(unix))
 }
 
-/// Days since 1970-01-01 to year, month and day of the Gregorian calendar, counted from March so that the
-/// leap day is the last of its year.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days.saturating_add(719_468);
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
+/// Unix seconds as `2027-01-31 23:59 UTC`.
+pub fn to_the_minute(unix: i64) -> String {
+    let minute = unix.rem_euclid(86_400) / 60;
+    format!("{} {:02}:{:02} UTC", Date::of(unix), minute / 60, minute % 60)
 }
 
 #[cfg(test)]
@@ -68,6 +55,7 @@ mod tests {
         ];
         for (unix, text) in cases {
             assert_eq!(readable(unix), text);
+            assert_eq!(to_the_minute(unix), format!("{} UTC", &text[..16]));
         }
     }
 }
