@@ -60,6 +60,10 @@ pub fn run(visit: &Visit<'_>) -> Answer {
         .change(visit.user(), now, |change| commit(visit, change, current.as_deref(), &new, confirmed, now));
     match changed {
         Ok(Outcome::Done) => done(visit, current.as_deref(), &new, accepted.as_ref()),
+        // The answer is used up, and whoever is to try again must know.
+        Ok(Outcome::ChangedMeanwhile) if accepted.is_some() => {
+            visit.refuse(REFUSED, "changed_meanwhile").with("answer", "used")
+        }
         Ok(Outcome::ChangedMeanwhile) => visit.refuse(REFUSED, "changed_meanwhile"),
         Ok(Outcome::Edit(fault)) => visit.refuse(REFUSED, fault.reason()),
         Ok(Outcome::Clock) => visit.refuse(REFUSED, "clock"),

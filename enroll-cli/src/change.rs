@@ -95,6 +95,12 @@ fn by_helper(whose: &Whose<'_>, mut edit: Edit<'_>, held: &Held) -> Result<Crede
                 return Ok(new);
             }
             Outcome::Rejected(rejection) => refused(rejection, answers)?,
+            Outcome::TooLate if anew < ANEW && terminal::is_interactive() => {
+                anew += 1;
+                answers -= 1;
+                terminal::complain(texts::TOO_LATE);
+            }
+            Outcome::TooLate => return Err(Error::CredentialChanged),
             Outcome::Refused(reason) => match (reason.as_str(), &mut edit.added) {
                 ("changed_meanwhile", _) if anew < ANEW => {
                     anew += 1;
@@ -256,7 +262,7 @@ pub fn first_by_helper(new: &Credential, code: &str) -> Result<(), Error> {
     match helper::change(&change)? {
         Outcome::Accepted(_) => Ok(()),
         // There was none when we looked, and there is one now that wants a code.
-        Outcome::Rejected(_) => Err(Error::CredentialChanged),
+        Outcome::Rejected(_) | Outcome::TooLate => Err(Error::CredentialChanged),
         Outcome::Refused(reason) if reason == "changed_meanwhile" => Err(Error::CredentialChanged),
         Outcome::Refused(reason) => Err(Error::HelperRefused(reason)),
     }

@@ -83,6 +83,8 @@ pub enum Outcome {
     Rejected(Rejection),
     /// Not allowed, or not possible as it was asked: the helper's word for why.
     Refused(String),
+    /// The answer was right and is used up, but somebody else's change came before this one.
+    TooLate,
 }
 
 /// Judges a code, which is used up by it.
@@ -176,6 +178,7 @@ fn outcome(reply: &Reply) -> Result<Outcome, Error> {
         "rejected" => Rejection::from_word(reason, reply.number("wait").unwrap_or(0))
             .map(Outcome::Rejected)
             .ok_or_else(|| unavailable(reply)),
+        "refused" if reply.detail("answer") == Some("used") => Ok(Outcome::TooLate),
         "refused" => Ok(Outcome::Refused(reason.to_owned())),
         _ => Err(unavailable(reply)),
     }

@@ -61,6 +61,7 @@ fn by_helper(on: bool) -> Result<bool, Error> {
         Outcome::Accepted(_) => Ok(true),
         Outcome::Rejected(rejection) => Err(Error::Refused(rejection)),
         Outcome::Refused(reason) => Err(Error::HelperRefused(reason)),
+        Outcome::TooLate => Err(Error::CredentialChanged),
     }
 }
 

@@ -38,8 +38,9 @@ pub use setup::{setup, setup_done, setup_trouble, undone};
 pub use standing::{code_is_right, status};
 pub use upkeep::{
     ANOTHER_NAME, CODE_IS_TOO_OLD, CODE_IS_TOO_SOON, CODE_OF_WHAT_IS_SET_UP, MAKING_RECOVERY_CODES,
-    SEALED_OFFER, WHICH_ONE, YOUR_CHOICE, added, all_replaced, authenticators, helper_trouble, moved,
-    name_for_it, offer, recovery_code_used, recovery_codes, switched, upkeep_error, wrong_codes_before,
+    SEALED_OFFER, TOO_LATE, WHICH_ONE, YOUR_CHOICE, added, all_replaced, authenticators, helper_trouble,
+    moved, name_for_it, offer, recovery_code_used, recovery_codes, switched, upkeep_error,
+    wrong_codes_before,
 };
 
 use twinlock_system::clock;

@@ -88,6 +88,7 @@ fn by_helper(options: &Verify, whose: &Whose<'_>) -> Result<Exit, Error> {
         }
         Outcome::Rejected(rejection) => tell(options, Recorded::Yes, Err(rejection)),
         Outcome::Refused(reason) => Err(Error::HelperRefused(reason)),
+        Outcome::TooLate => Err(Error::CredentialChanged),
     }
 }
 

@@ -20,6 +20,9 @@ pub const CODE_IS_TOO_OLD: &str =
 /// A new app's code of a time whose codes count as used.
 pub const CODE_IS_TOO_SOON: &str =
     "The code of the new app is of a time whose codes count as used. Wait for the next one.\n";
+/// Somebody else was faster, and the answer is used up.
+pub const TOO_LATE: &str =
+    "Somebody else changed what is set up at the same moment, and that code is used up. Type another one.\n";
 /// While a set is hashed.
 pub const MAKING_RECOVERY_CODES: &str = "Making new recovery codes; this takes a moment ...\n";
 /// The prompt of an offer.
