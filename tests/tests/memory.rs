@@ -144,7 +144,7 @@ fn without_a_mebibyte_of_memory_each_hook_says_buf_err() {
 fn under_a_limit_of_address_space_a_hook_says_buf_err() {
     let host = host();
     let (_, phone) = enrolled(&host);
-    host.policy("require_mfa = true\n[throttle]\nfree_failures = 500\ndisable_after = 1000\n");
+    host.policy("require_mfa = true\n[throttle]\nfree_failures = 20\nfirst_wait = \"1s\"\nlongest_wait = \"1s\"\ndisable_after = 1000\n");
     let (wrong, mut codes) = (phone.wrong_code(), Vec::new());
     for kibibytes in (3000..14_000).step_by(160) {
         let client = PamClient::new(&host, "till").user("maria").chain("authenticate").limit("core", 0);
