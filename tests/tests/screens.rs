@@ -90,6 +90,14 @@ fn a_console_that_was_cut_off_at_the_picture_shows_the_same_key_again() {
     let first = console();
     let phone = key_on(&first);
     drop(first);
+    // The same console, so the same name: the kernel gives the next terminal the number of one that is gone.
+    let terminals = || {
+        std::fs::read_dir("/dev/pts").unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != "ptmx")
+    };
+    let deadline = std::time::Instant::now() + twinlock_tests::PATIENCE;
+    while terminals().count() > 0 && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     let mut second = console();
     assert_eq!(key_on(&second), phone);
     assert!(second.raw_text().contains("first shown"), "{}", second.raw_text());
