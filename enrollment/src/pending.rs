@@ -27,6 +27,9 @@ pub struct Pending {
     pub source: String,
     /// When it was first shown, in seconds of Unix time.
     pub first_shown: i64,
+    /// How many logins it was shown to. Whoever was not the last of them does not finish with it: somebody else has
+    /// seen it since.
+    pub shown: u32,
     /// The secret.
     pub secret: Zeroizing<[u8; 20]>,
     /// How codes are made from it.
@@ -61,6 +64,7 @@ impl Pending {
         line(&mut text, "service=", &escaped(&self.service));
         line(&mut text, "source=", &escaped(&self.source));
         line(&mut text, "first_shown=", &self.first_shown.to_string());
+        line(&mut text, "shown=", &self.shown.to_string());
         line(&mut text, "secret=", &secret);
         line(&mut text, "algorithm=", self.parameters.algorithm.name());
         line(&mut text, "digits=", &self.parameters.digits.to_string());
@@ -82,6 +86,7 @@ impl Pending {
         let service = lines.name("service=")?;
         let source = lines.name("source=")?;
         let first_shown = lines.number("first_shown=")?;
+        let shown = lines.number("shown=")?;
         let secret = lines.secret()?;
         let algorithm = lines.value("algorithm=")?.parse().map_err(|_| lines.damaged("algorithm="))?;
         let digits = lines.number("digits=")?;
@@ -92,7 +97,7 @@ impl Pending {
         let parameters = Parameters { algorithm, digits, period }
             .checked()
             .map_err(|_| lines.damaged("parameters that are supported"))?;
-        Ok(Pending { user, service, source, first_shown, secret, parameters })
+        Ok(Pending { user, service, source, first_shown, shown, secret, parameters })
     }
 }
 
@@ -104,6 +109,7 @@ impl fmt::Debug for Pending {
             .field("service", &self.service)
             .field("source", &self.source)
             .field("first_shown", &self.first_shown)
+            .field("shown", &self.shown)
             .field("parameters", &self.parameters)
             .finish_non_exhaustive()
     }

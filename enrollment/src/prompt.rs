@@ -30,6 +30,17 @@ pub enum Picture {
     None,
 }
 
+/// What whoever sees a key must know about where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// It was made for this login.
+    New,
+    /// An earlier login was shown it, at this time in words; the prompt then says when and where.
+    ShownBefore(&'a str),
+    /// It takes the place of one that another login was shown as well, while this one set it up.
+    InPlaceOfOneThatOthersSaw,
+}
+
 /// What the enrolment prompt shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Enrolment<'a> {
@@ -37,8 +48,8 @@ pub struct Enrolment<'a> {
     pub account: Account<'a>,
     /// The enrolment under way: secret, parameters, and when and where it was first shown.
     pub pending: &'a Pending,
-    /// When an earlier login was shown this secret, in words; the prompt then says when and where.
-    pub first_shown: Option<&'a str>,
+    /// Where the secret came from.
+    pub origin: Origin<'a>,
     /// The policy's `help`.
     pub help: Option<&'a str>,
     /// Which picture to show.
@@ -159,15 +170,25 @@ fn unusual(parameters: &Parameters) -> Option<String> {
 /// What this is, and what to do, in plain words.
 fn explanation(enrolment: &Enrolment<'_>, width: usize, take_in: &str) -> Vec<Line> {
     let Pending { service, source, parameters: Parameters { digits, period, .. }, .. } = enrolment.pending;
-    let why = if let Some(when) = enrolment.first_shown {
-        let (service, source) = (printable(service), printable(source));
-        let place = if source.is_empty() { "here" } else { &*source };
-        format!(
-            "This key was first shown at {when} to {place} ({service}). If that was not you, do not go on: \
-             close this login and report it."
-        )
-    } else {
-        format!("From now on this login also asks for a {digits}-digit code from your phone. Set it up once:")
+    let why = match enrolment.origin {
+        Origin::New => {
+            format!(
+                "From now on this login also asks for a {digits}-digit code from your phone. Set it up once:"
+            )
+        }
+        Origin::ShownBefore(when) => {
+            let (service, source) = (printable(service), printable(source));
+            let place = if source.is_empty() { "here" } else { &*source };
+            format!(
+                "This key was first shown at {when} to {place} ({service}). If that was not you, do not go on: \
+                 close this login and report it."
+            )
+        }
+        Origin::InPlaceOfOneThatOthersSaw => {
+            "Another login was shown that key too, so it does not count. If that was \
+             not you, report it. Delete it in the app and set up this new one:"
+                .to_owned()
+        }
     };
     let mut lines = wrap(&why, width, 0);
     for step in [

@@ -5,7 +5,7 @@
 use twinlock_enrollment::pending::Pending;
 use twinlock_enrollment::{Algorithm, Error, Parameters, Zeroizing};
 
-const TEXT: &str = "twinlock-pending 1\nuser=maria\nservice=sshd\nsource=192.0.2.7\nfirst_shown=1772619120\n\
+const TEXT: &str = "twinlock-pending 1\nuser=maria\nservice=sshd\nsource=192.0.2.7\nfirst_shown=1772619120\nshown=2\n\
                     secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\nalgorithm=SHA1\ndigits=6\nperiod=30\n";
 
 fn pending() -> Pending {
@@ -14,6 +14,7 @@ fn pending() -> Pending {
         service: "sshd".into(),
         source: "192.0.2.7".into(),
         first_shown: 1_772_619_120,
+        shown: 2,
         secret: Zeroizing::new(*b"12345678901234567890"),
         parameters: Parameters::default(),
     }
@@ -38,7 +39,7 @@ fn every_record_reads_back_as_it_was_written() {
         let before =
             Pending { user: user.into(), source: source.into(), first_shown, parameters, ..pending() };
         let text = before.to_text();
-        assert_eq!(text.lines().count(), 9, "{text:?}");
+        assert_eq!(text.lines().count(), 10, "{text:?}");
         assert_eq!(Pending::parse(&text), Ok(before), "{text:?}");
     }
 }
@@ -88,19 +89,22 @@ fn every_kind_of_damage_is_named_by_line_and_never_by_content() {
         ("first_shown=1772619120", "first_shown=01772619120", 5),
         ("first_shown=1772619120", "first_shown=-0", 5),
         ("first_shown=1772619120", "first_shown=9223372036854775808", 5),
-        ("secret=GEZD", "secret=gezd", 6),
-        ("secret=GEZD", "secret=GEZ0", 6),
-        ("secret=GEZD", "secret=", 6),
-        ("secret=GEZD", "secret=GEZDGEZD", 6),
-        ("QOJQ\nalg", "QOJQ====\nalg", 6),
-        ("SHA1", "MD5", 7),
-        ("digits=6", "digits=256", 8),
-        ("digits=6", "digits=5", 9),
-        ("period=30", "period=14", 9),
-        ("period=30\n", "period=30", 9),
-        ("period=30\n", "period=30\r\n", 9),
-        ("period=30\n", "period=30\n\n", 10),
-        ("period=30\n", "period=30\nuser=root\n", 10),
+        ("shown=2", "shown=02", 6),
+        ("shown=2", "shown=-1", 6),
+        ("shown=2\n", "", 6),
+        ("secret=GEZD", "secret=gezd", 7),
+        ("secret=GEZD", "secret=GEZ0", 7),
+        ("secret=GEZD", "secret=", 7),
+        ("secret=GEZD", "secret=GEZDGEZD", 7),
+        ("QOJQ\nalg", "QOJQ====\nalg", 7),
+        ("SHA1", "MD5", 8),
+        ("digits=6", "digits=256", 9),
+        ("digits=6", "digits=5", 10),
+        ("period=30", "period=14", 10),
+        ("period=30\n", "period=30", 10),
+        ("period=30\n", "period=30\r\n", 10),
+        ("period=30\n", "period=30\n\n", 11),
+        ("period=30\n", "period=30\nuser=root\n", 11),
     ] {
         let damaged = TEXT.replacen(from, to, 1);
         assert_ne!(damaged, TEXT);

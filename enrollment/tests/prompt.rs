@@ -7,7 +7,7 @@ mod screen;
 use screen::{DARK_TERMINAL, LIGHT_TERMINAL, draw, scan};
 use twinlock_enrollment::pending::Pending;
 use twinlock_enrollment::prompt::{
-    Enrolment, Picture, code_was_not_right, recovery_codes, scan_and_confirm, set_up_elsewhere,
+    Enrolment, Origin, Picture, code_was_not_right, recovery_codes, scan_and_confirm, set_up_elsewhere,
     wants_ascii_picture,
 };
 use twinlock_enrollment::qr::Polarity;
@@ -33,6 +33,7 @@ fn pending() -> Pending {
         service: "sshd".into(),
         source: "192.0.2.7".into(),
         first_shown: 1_772_619_120,
+        shown: 1,
         secret: Zeroizing::new(*b"12345678901234567890"),
         parameters: Parameters::default(),
     }
@@ -40,16 +41,12 @@ fn pending() -> Pending {
 
 /// When the pending key was first shown.
 const SHOWN: &str = "2026-03-04 10:12 UTC";
+const ORIGINS: [Origin<'static>; 3] =
+    [Origin::New, Origin::ShownBefore(SHOWN), Origin::InPlaceOfOneThatOthersSaw];
 
-fn prompt(account: Account<'_>, shown_before: bool, picture: Picture) -> Zeroizing<String> {
+fn prompt(account: Account<'_>, origin: Origin<'_>, picture: Picture) -> Zeroizing<String> {
     let help = Some("IT desk, ext. 4711");
-    scan_and_confirm(&Enrolment {
-        account,
-        pending: &pending(),
-        first_shown: shown_before.then_some(SHOWN),
-        help,
-        picture,
-    })
+    scan_and_confirm(&Enrolment { account, pending: &pending(), origin, help, picture })
 }
 
 fn uri(account: &Account<'_>) -> String {
@@ -58,8 +55,8 @@ fn uri(account: &Account<'_>) -> String {
 
 #[test]
 fn the_whole_prompt_fits_80x24_for_a_typical_account() {
-    for shown_before in [false, true] {
-        let text = prompt(TYPICAL, shown_before, HALF_BLOCKS);
+    for origin in ORIGINS {
+        let text = prompt(TYPICAL, origin, HALF_BLOCKS);
         assert_eq!(text.lines().count(), 24, "{}", *text);
         assert!(text.lines().all(|line| line.chars().count() <= 79), "{}", *text);
     }
@@ -68,9 +65,9 @@ fn the_whole_prompt_fits_80x24_for_a_typical_account() {
 #[test]
 fn the_last_24_rows_always_hold_the_key() {
     for account in [TYPICAL].iter().chain(&LARGER[..2]) {
-        for shown_before in [false, true] {
+        for origin in ORIGINS {
             for picture in [HALF_BLOCKS, ASCII, Picture::None] {
-                let text = prompt(*account, shown_before, picture);
+                let text = prompt(*account, origin, picture);
                 let lines: Vec<&str> = text.lines().collect();
                 let visible = lines[lines.len().saturating_sub(24)..].concat();
                 let words: String = visible.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -90,7 +87,7 @@ fn the_last_24_rows_always_hold_the_key() {
 #[test]
 fn the_key_comes_first_then_account_issuer_and_help_and_the_question_last() {
     for picture in [HALF_BLOCKS, ASCII, Picture::None] {
-        let text = prompt(TYPICAL, false, picture);
+        let text = prompt(TYPICAL, Origin::New, picture);
         let mut lines = text.lines();
         assert!(lines.next().unwrap().starts_with(&format!("Key: {KEY}")));
         assert_eq!(
@@ -105,11 +102,11 @@ fn the_key_comes_first_then_account_issuer_and_help_and_the_question_last() {
 fn the_picture_scans_with_the_words_beside_it() {
     for account in [TYPICAL].iter().chain(&LARGER) {
         for (polarity, colours) in [(Polarity::Dark, DARK_TERMINAL), (Polarity::Light, LIGHT_TERMINAL)] {
-            for shown_before in [false, true] {
-                let text = prompt(*account, shown_before, Picture::HalfBlocks(polarity));
+            for origin in ORIGINS {
+                let text = prompt(*account, origin, Picture::HalfBlocks(polarity));
                 assert_eq!(scan(&draw(&text, 80, colours)), uri(account), "{}", *text);
             }
-            let text = prompt(*account, false, Picture::Ascii(polarity));
+            let text = prompt(*account, Origin::New, Picture::Ascii(polarity));
             let columns = text.lines().map(str::len).max().unwrap();
             assert_eq!(scan(&draw(&text, columns, colours)), uri(account), "{}", *text);
         }
@@ -118,7 +115,7 @@ fn the_picture_scans_with_the_words_beside_it() {
 
 #[test]
 fn the_ascii_picture_of_a_typical_account_fits_80_columns_and_says_how_many_rows_it_needs() {
-    let text = prompt(TYPICAL, false, ASCII);
+    let text = prompt(TYPICAL, Origin::New, ASCII);
     assert!(text.lines().all(|line| line.len() <= 79));
     assert!(text.contains("78 columns and 41 rows"));
     let picture = text.lines().filter(|line| line.contains("##")).count();
@@ -135,13 +132,15 @@ fn all_words_are_ascii_and_nothing_is_an_escape_sequence() {
         set_up_elsewhere(Some("IT desk")),
     ];
     for picture in [HALF_BLOCKS, ASCII, Picture::None] {
-        texts.extend([false, true].map(|shown_before| prompt(TYPICAL, shown_before, picture).to_string()));
+        texts.extend(ORIGINS.map(|origin| prompt(TYPICAL, origin, picture).to_string()));
     }
     for text in texts {
         assert!(text.chars().all(|c| c == '\n' || c == ' ' || c.is_ascii_graphic() || block(c)), "{text}");
         assert!(!text.to_lowercase().contains("password"), "{text}");
     }
-    for text in [prompt(TYPICAL, false, ASCII), prompt(TYPICAL, true, Picture::None)] {
+    for text in
+        [prompt(TYPICAL, Origin::New, ASCII), prompt(TYPICAL, Origin::ShownBefore(SHOWN), Picture::None)]
+    {
         assert!(text.is_ascii());
     }
 }
@@ -149,7 +148,7 @@ fn all_words_are_ascii_and_nothing_is_an_escape_sequence() {
 #[test]
 fn only_the_half_blocks_offer_the_ascii_picture() {
     for (picture, expected) in [(HALF_BLOCKS, true), (ASCII, false), (Picture::None, false)] {
-        assert_eq!(prompt(TYPICAL, false, picture).contains("type a.)"), expected);
+        assert_eq!(prompt(TYPICAL, Origin::New, picture).contains("type a.)"), expected);
     }
     for (answer, expected) in [
         ("a", true),
@@ -167,15 +166,19 @@ fn only_the_half_blocks_offer_the_ascii_picture() {
 #[test]
 fn a_secret_shown_before_names_when_and_where() {
     for picture in [HALF_BLOCKS, ASCII, Picture::None] {
-        let words = words_of(&prompt(TYPICAL, true, picture));
+        let words = words_of(&prompt(TYPICAL, Origin::ShownBefore(SHOWN), picture));
         assert!(words.contains("first shown at 2026-03-04 10:12 UTC to 192.0.2.7 (sshd)"), "{words}");
-        assert!(!words_of(&prompt(TYPICAL, false, picture)).contains("first shown"));
+        assert!(!words_of(&prompt(TYPICAL, Origin::New, picture)).contains("first shown"));
+    }
+    for picture in [HALF_BLOCKS, ASCII, Picture::None] {
+        let words = words_of(&prompt(TYPICAL, Origin::InPlaceOfOneThatOthersSaw, picture));
+        assert!(words.contains("Another login was shown that key too, so it does not count."), "{words}");
     }
     let local = Pending { source: String::new(), service: "login".into(), ..pending() };
     let enrolment = Enrolment {
         account: TYPICAL,
         pending: &local,
-        first_shown: Some(SHOWN),
+        origin: Origin::ShownBefore(SHOWN),
         help: None,
         picture: Picture::None,
     };
@@ -189,7 +192,7 @@ fn unusual_parameters_are_told_to_whoever_types_the_key_in() {
     let enrolment = Enrolment {
         account: TYPICAL,
         pending: &pending,
-        first_shown: None,
+        origin: Origin::New,
         help: None,
         picture: HALF_BLOCKS,
     };
@@ -197,7 +200,7 @@ fn unusual_parameters_are_told_to_whoever_types_the_key_in() {
     for expected in ["Type: SHA256, 8 digits, 60 seconds", "8-digit code", "new ones every 60 seconds"] {
         assert!(words.contains(expected), "{expected}: {words}");
     }
-    assert!(!words_of(&prompt(TYPICAL, false, HALF_BLOCKS)).contains("Type:"));
+    assert!(!words_of(&prompt(TYPICAL, Origin::New, HALF_BLOCKS)).contains("Type:"));
 }
 
 #[test]
@@ -209,7 +212,7 @@ fn names_and_help_cannot_steer_the_terminal() {
         let text = scan_and_confirm(&Enrolment {
             account,
             pending: &pending,
-            first_shown: Some(SHOWN),
+            origin: Origin::ShownBefore(SHOWN),
             help,
             picture,
         });
@@ -230,7 +233,7 @@ fn absurd_names_still_leave_the_key() {
             let text = scan_and_confirm(&Enrolment {
                 account,
                 pending: &pending(),
-                first_shown: Some(SHOWN),
+                origin: Origin::ShownBefore(SHOWN),
                 help,
                 picture,
             });

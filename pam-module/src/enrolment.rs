@@ -1,12 +1,14 @@
 //! Enrolment at login, in the account phase: only whoever passed a first factor sees a key.
 //!
 //! What is shown is kept as pending, so that a cut connection changes nothing, and only for whom it was shown
-//! to. The credential is written as the user, then registered in the ledger; only then is anybody in.
+//! to (`key`). The credential is written as the user, then registered in the ledger; only then is anybody in.
+
+mod key;
 
 use twinlock_enrollment::pending::Pending;
-use twinlock_enrollment::prompt::{self, Picture};
+use twinlock_enrollment::prompt::{self, Origin, Picture};
 use twinlock_enrollment::qr::Polarity;
-use twinlock_enrollment::{Account, Material, Parameters};
+use twinlock_enrollment::{Account, Material, RecoveryCodes};
 use twinlock_policy::{Policy, Store, Unenrolled};
 use twinlock_system::credential::{Found, Place, has_home, read, write};
 use twinlock_system::ledger::Keep;
@@ -27,6 +29,8 @@ use crate::texts;
 /// Answers to the enrolment prompt. The key is on the screen, so there is nothing to guess; this only ends a
 /// conversation that answers by itself.
 const ANSWERS: u8 = 12;
+/// Keys that one login shows when others keep looking at them.
+const KEYS: u8 = 3;
 /// The label of an authenticator that was enrolled at login.
 const LABEL: &str = "phone";
 
@@ -69,31 +73,64 @@ impl Enrolment<'_> {
         if self.ruling.clock_is_behind {
             return self.clock_is_wrong();
         }
-        let (shown, again) = match self.pending() {
-            Ok(pending) => pending,
-            Err(fault) => return self.unavailable(fault),
+        let origin = self.login.origin();
+        let place = key::Place {
+            paths: self.paths,
+            user: &self.ruling.user,
+            service: &self.login.service,
+            source: &origin,
         };
-        self.line("enrollment_started")
-            .plain("again", if again { "yes" } else { "no" })
-            .send(self.host, Level::Info);
-        let step = match self.confirm(&shown, again) {
-            Ok(step) => step,
-            Err(why) => return self.given_up(why),
-        };
-        let (codes, outcome) = match self.finish(&shown, step) {
-            Ok(finished) => finished,
-            Err(fault) => return self.unavailable(fault),
-        };
-        if outcome == Outcome::Verified {
-            let _ = self.host.set_variable("TWINLOCK_AUTHENTICATOR", LABEL);
-            self.line("enrolled").quoted("authenticator", LABEL).send(self.host, Level::Info);
-            // The user is enrolled, whether or not they see this; without it they have a phone and no spare.
-            let _ = self.host.ask(Echo::On, &prompt::recovery_codes(&codes));
-        } else {
-            self.line("account_refused").plain("reason", "enrolled_meanwhile").send(self.host, Level::Notice);
-            self.host.refuse(texts::enrolled_meanwhile());
+        self.set_up(&place)
+    }
+
+    /// Shows keys until one is set up that nobody else has seen.
+    fn set_up(&mut self, place: &key::Place<'_>) -> Outcome {
+        let mut want = key::Want::Same;
+        for _ in 0..KEYS {
+            let (shown, again) = match place.key(want, clock::now()) {
+                Ok(key) => key,
+                Err(fault) => return self.unavailable(fault),
+            };
+            self.line("enrollment_started")
+                .plain("again", if again { "yes" } else { "no" })
+                .send(self.host, Level::Info);
+            let first_shown = clock::to_the_minute(shown.first_shown);
+            let origin = match want {
+                key::Want::Other => Origin::InPlaceOfOneThatOthersSaw,
+                key::Want::Same if again => Origin::ShownBefore(&first_shown),
+                key::Want::Same => Origin::New,
+            };
+            let step = match self.confirm(&shown, origin) {
+                Ok(step) => step,
+                Err(why) => return self.given_up(why),
+            };
+            match self.finish(place, &shown, step) {
+                Ok(Finished::Enrolled(codes)) => return self.enrolled(&codes),
+                Ok(Finished::TooLate) => return self.enrolled_meanwhile(),
+                Ok(Finished::OthersSawIt) => {
+                    self.line("enrollment_restarted")
+                        .plain("reason", "key_shown_elsewhere")
+                        .send(self.host, Level::Notice);
+                    want = key::Want::Other;
+                }
+                Err(fault) => return self.unavailable(fault),
+            }
         }
-        outcome
+        self.given_up(GivenUp::NoRightCode)
+    }
+
+    fn enrolled(&mut self, codes: &RecoveryCodes) -> Outcome {
+        let _ = self.host.set_variable("TWINLOCK_AUTHENTICATOR", LABEL);
+        self.line("enrolled").quoted("authenticator", LABEL).send(self.host, Level::Info);
+        // The user is enrolled, whether or not they see this; without it they have a phone and no spare.
+        let _ = self.host.ask(Echo::On, &prompt::recovery_codes(codes));
+        Outcome::Verified
+    }
+
+    fn enrolled_meanwhile(&mut self) -> Outcome {
+        self.line("account_refused").plain("reason", "enrolled_meanwhile").send(self.host, Level::Notice);
+        self.host.refuse(texts::enrolled_meanwhile());
+        Outcome::Denied
     }
 
     /// Whether the user wants to enrol later. No answer, or no way to ask, means later.
@@ -111,44 +148,16 @@ impl Enrolment<'_> {
         self.line("enrollment_put_off").quoted("until", &clock::readable(until)).send(self.host, Level::Info);
     }
 
-    /// The key to show: the one shown before if it was to the same place a short while ago, else a new one.
-    fn pending(&self) -> Result<(Pending, bool), Fault> {
-        let (uid, origin) = (self.ruling.user.uid, self.login.origin());
-        if let Some(bytes) = pending::read(self.paths, uid)? {
-            // A damaged one is replaced: nobody has finished with it.
-            let old = std::str::from_utf8(&bytes).ok().and_then(|text| Pending::parse(text).ok());
-            if let Some(old) = old.filter(|old| {
-                old.belongs_to(&self.ruling.user.name)
-                    && old.reusable_by(&self.login.service, &origin, self.ruling.now)
-            }) {
-                return Ok((old, true));
-            }
-        }
-        let mut secret = Zeroizing::new([0; 20]);
-        random(secret.as_mut_slice())?;
-        let new = Pending {
-            user: self.ruling.user.name.clone(),
-            service: self.login.service.clone(),
-            source: origin,
-            first_shown: self.ruling.now,
-            secret,
-            parameters: Parameters::default(),
-        };
-        pending::write(self.paths, uid, new.to_text().as_bytes())?;
-        Ok((new, false))
-    }
-
     /// Shows the key until a right code comes back; its step.
-    fn confirm(&mut self, shown: &Pending, again: bool) -> Result<u64, GivenUp> {
+    fn confirm(&mut self, shown: &Pending, origin: Origin<'_>) -> Result<u64, GivenUp> {
         let host_name = host_name();
         let issuer = self.policy.issuer().unwrap_or(&host_name);
         let account = format!("{}@{host_name}", self.ruling.user.name);
-        let first_shown = clock::to_the_minute(shown.first_shown);
         let show = |picture| {
             prompt::scan_and_confirm(&prompt::Enrolment {
                 account: Account { issuer, account: &account },
                 pending: shown,
-                first_shown: again.then_some(first_shown.as_str()),
+                origin,
                 help: self.policy.help(),
                 picture,
             })
@@ -176,12 +185,8 @@ impl Enrolment<'_> {
         Err(GivenUp::NoRightCode)
     }
 
-    /// Writes the credential and registers it, durably, unless somebody else was faster.
-    fn finish(
-        &self,
-        shown: &Pending,
-        step: u64,
-    ) -> Result<(twinlock_enrollment::RecoveryCodes, Outcome), Fault> {
+    /// Writes the credential and registers it, durably, unless somebody else was faster or has seen the key.
+    fn finish(&self, place: &key::Place<'_>, shown: &Pending, step: u64) -> Result<Finished, Fault> {
         let user = &self.ruling.user;
         let now = clock::now();
         let mut bytes = Zeroizing::new([0; Material::RANDOM_BYTES]);
@@ -192,20 +197,22 @@ impl Enrolment<'_> {
             authenticators: vec![authenticator(shown, now)],
             recovery: Some(RecoverySet::new(codes.iter(), &material.salt, recovery::DEFAULT_ROUNDS)),
         };
-        let place = match self.ruling.decision.credential_store {
+        let stored = match self.ruling.decision.credential_store {
             Store::Home if has_home(user) => Place::Home,
             // No home yet: pam_mkhomedir comes after us.
             Store::Home | Store::System => Place::System,
         };
         // Under the lock, so that of two logins that enrol at once one is told that it was too late, and the
         // credential of the other stays. Nobody types meanwhile.
-        let outcome = Ledger::new(self.paths).change(user, now, |change| {
-            let written = match read(self.paths, user) {
-                Ok(Found::Absent) if !change.record.enrolled => {
-                    write(self.paths, user, place, credential.to_text().as_bytes())
-                }
-                Ok(_) => return (Ok(Outcome::Denied), Keep::Nothing),
-                Err(fault) => Err(fault),
+        let finished = Ledger::new(self.paths).change(user, now, |change| {
+            let written = match (read(self.paths, user), change.record.enrolled) {
+                (Ok(Found::Absent), false) => match place.is_ours_alone(shown) {
+                    Ok(true) => write(self.paths, user, stored, credential.to_text().as_bytes()),
+                    Ok(false) => return (Ok(Finished::OthersSawIt), Keep::Nothing),
+                    Err(fault) => Err(fault),
+                },
+                (Ok(_), _) => return (Ok(Finished::TooLate), Keep::Nothing),
+                (Err(fault), _) => Err(fault),
             };
             if let Err(fault) = written {
                 return (Err(fault), Keep::Nothing);
@@ -216,11 +223,13 @@ impl Enrolment<'_> {
             }
             change.record.last =
                 Some(Acceptance { at: now, policy: self.policy.hash(), service: self.login.service.clone() });
-            (Ok(Outcome::Verified), Keep::Record)
+            (Ok(Finished::Enrolled(codes)), Keep::Record)
         })??;
-        // Left behind it would only be shown once more, to nobody: the user is enrolled.
-        let _ = pending::remove(self.paths, user.uid);
-        Ok((codes, outcome))
+        if !matches!(finished, Finished::OthersSawIt) {
+            // Left behind it would only be shown once more, to nobody: the user is enrolled.
+            let _ = pending::remove(self.paths, user.uid);
+        }
+        Ok(finished)
     }
 
     /// The policy changed while somebody was at the password prompt.
@@ -259,6 +268,16 @@ impl Enrolment<'_> {
         line.decision(&self.ruling.decision, self.policy);
         line
     }
+}
+
+/// How setting up a key ended.
+enum Finished {
+    /// It counts from now on; these are the recovery codes.
+    Enrolled(RecoveryCodes),
+    /// Another login of the user enrolled meanwhile; its credential stays.
+    TooLate,
+    /// Another login was shown the key since, or there is another key by now.
+    OthersSawIt,
 }
 
 /// Why somebody did not enrol.

@@ -203,11 +203,16 @@ fn open_record(folder: &OwnedFd, uid: u32, path: &Path, access: OFlag) -> Result
     }
 }
 
-/// Reads the user's own record and gives the file back.
+/// Reads the user's own record and gives the file back. A name binds once something is registered under it. Before
+/// that there is nothing that the next holder of the UID must not have, and a stranger who mistypes a code under
+/// another name of the same UID must not keep its owner out; what was counted stays counted.
 fn decode(opened: OwnedFd, path: &Path, user: &User) -> Result<(Slots, File), Fault> {
-    let (slots, file) = decode_any(opened, path)?;
+    let (mut slots, file) = decode_any(opened, path)?;
     if slots.record.user != user.name {
-        return Err(Fault::OtherUser { path: path.to_owned() });
+        if slots.record.enrolled {
+            return Err(Fault::OtherUser { path: path.to_owned() });
+        }
+        slots.record.user.clone_from(&user.name);
     }
     Ok((slots, file))
 }

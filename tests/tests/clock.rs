@@ -363,3 +363,49 @@ fn a_pending_key_is_shown_again_to_the_same_place_within_ten_minutes_and_to_nobo
         }
     }
 }
+
+#[test]
+fn a_key_that_another_login_saw_meanwhile_does_not_count_and_another_is_set_up() {
+    let host = Host::that_requires_codes();
+    host.pam_service("till", &format!("auth required pam_permit.so\n{STACK}"));
+    host.add_user("maria", "secret");
+    let start = || PamClient::new(&host, "till").user("maria").rhost("192.0.2.7").start();
+    let key = |text: &str| {
+        let key = text.split_once("Key: ").expect("a key").1;
+        key.split("   ").next().unwrap().to_owned()
+    };
+    let mut maria = start();
+    let seen_by_both = key(&maria.next_prompt().text);
+    // Whoever knows the password, at the same desk.
+    let mut thief = start();
+    let text = thief.next_prompt().text;
+    assert_eq!(key(&text), seen_by_both);
+    assert!(text.contains("first shown"), "{text}");
+    thief.answer_null();
+    thief.finish();
+
+    maria.answer(&Phone::with_key(&seen_by_both).code());
+    let text = maria.next_prompt().text;
+    let own = key(&text);
+    assert_ne!(own, seen_by_both);
+    assert!(text.replace("\n", " ").contains("Another login was shown"), "{text}");
+    host.journal().wait_for(|line| {
+        line.message.contains("event=enrollment_restarted")
+            && line.message.contains("reason=key_shown_elsewhere")
+    });
+    assert!(!std::fs::exists("/home/maria/.twinlock").unwrap(), "nothing was written for the first key");
+    maria.answer(&Phone::with_key(&own).code_at_step(-1));
+    maria.next_prompt();
+    maria.answer("");
+    assert_eq!(maria.finish().code("acct_mgmt"), pam::SUCCESS);
+
+    let mut thief = start();
+    thief.next_prompt();
+    thief.answer(&Phone::with_key(&seen_by_both).code());
+    while let Some(message) = thief.next_message() {
+        if message.kind.is_prompt() {
+            thief.answer_null();
+        }
+    }
+    assert_eq!(thief.finish().code("authenticate"), pam::AUTH_ERR);
+}

@@ -328,6 +328,23 @@ fn with_version(slot: &mut [u8], version: u8) {
 
 /// cases.md, row 53.
 #[test]
+fn wrong_codes_under_another_name_of_the_uid_do_not_keep_its_owner_out() {
+    let stage = Stage::new();
+    // As it is before anybody's first code.
+    std::fs::remove_file(stage.path()).unwrap();
+    let maria = &stage.maria;
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let alias = format!("{passwd}kasse:x:{}:{}::/home/maria:/bin/sh\n", maria.uid, maria.gid);
+    stage.host.write("/etc/passwd", &alias, 0o644);
+    let refused = answer(&stage.client().user("kasse"), &["000000"]);
+    assert_eq!(refused.code("authenticate"), pam::AUTH_ERR);
+    let accepted = answer(&stage.client(), &[&stage.code(0)]);
+    assert_eq!(accepted.code("authenticate"), pam::SUCCESS);
+    // What was counted under the other name was counted for the same person.
+    assert!(accepted.said().contains("1 wrong code was typed"), "{}", accepted.said());
+}
+
+#[test]
 fn the_record_of_a_leaver_does_not_serve_the_joiner_with_the_same_uid() {
     let stage = Stage::new();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap();

@@ -104,7 +104,8 @@ pub struct GraceStart {
 /// The ledger's record of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The name this UID had when the record was made. Another name is a refusal: the UID was given anew.
+    /// The name this UID had when the record was last written. Once enrolled, another name is a refusal: the UID was
+    /// given anew.
     pub user: String,
     /// Whether a code was ever accepted, or registered by an administrator.
     pub enrolled: bool,
