@@ -3,6 +3,9 @@
 
 use std::path::Path;
 
+use twinlock_verifier::Record;
+use twinlock_verifier::record::Slots;
+
 use crate::account::Account;
 use crate::artefacts;
 use crate::host::{Host, pam_folder};
@@ -45,6 +48,18 @@ pub fn key_in(prompt: &str) -> &str {
 /// The path of a user's record.
 pub fn record_path(account: &Account) -> String {
     format!("/var/lib/twinlock/ledger/{}", account.uid)
+}
+
+/// Whether the ledger knows nothing of anybody: no record, or the empty one that an enrolment makes for its lock.
+///
+/// # Panics
+/// When a record cannot be read.
+pub fn nothing_is_recorded() -> bool {
+    std::fs::read_dir("/var/lib/twinlock/ledger").expect("the ledger").all(|entry| {
+        let bytes = std::fs::read(entry.expect("an entry").path()).expect("a record");
+        let record = Slots::decode(&bytes).expect("a whole record").record;
+        record == Record::new(&record.user)
+    })
 }
 
 /// Writes down how many faults a test made to happen, for `tests/run` to add up. After the test's host is gone: the
