@@ -15,6 +15,7 @@ mod groups;
 mod helper;
 mod import;
 mod in_force;
+mod lock_holder;
 mod place;
 mod policy;
 mod present;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use twinlock_tests::process::{command, run};
 use twinlock_tests::witness::{count_faults, record_path};
 use twinlock_tests::{Account, Dialogue, Host, PATIENCE, PamClient, Phone, STACK, Terminal, oathtool, pam};
 use twinlock_verifier::Record;
@@ -142,6 +143,11 @@ fn a_su_that_is_stopped_inside_the_lock_delays_its_own_user_for_a_bounded_time_a
     let line = host.journal().wait_for(|line| line.message.contains("reason=lock_held"));
     assert!(line.message.contains("event=unavailable user=\"maria\""), "{}", line.message);
     assert!(line.message.contains("its lock was held for too long"), "{}", line.message);
+
+    // An administrator is told which process it is.
+    let unlock = run(command("twinlock").args(["unlock", "maria"]));
+    assert_eq!(unlock.status.code(), Some(1), "{}", unlock.stderr);
+    assert!(unlock.stderr.contains(&format!("su (process {process}, stopped)")), "{}", unlock.stderr);
 
     // The code was not looked at, so it is good when the lock is free.
     kill(process, Signal::SIGCONT).unwrap();

@@ -9,6 +9,7 @@ use twinlock_verifier::Rejection;
 
 use super::{count, defused};
 use crate::error::Error;
+use crate::lock_holder;
 
 /// An error as it goes to standard error.
 pub fn error(error: &Error) -> String {
@@ -225,9 +226,14 @@ fn mend(fault: &Fault) -> String {
         ),
         Fault::Lookup { .. } => "See that the directory (sssd, LDAP) is up, then run it again.".to_owned(),
         Fault::Identity(_) => "Run it as root or as that user.".to_owned(),
-        Fault::Locked { .. } => {
-            "Another login of this user is under way; run it again in a moment.".to_owned()
-        }
+        Fault::Locked { path } => match &*lock_holder::of(path) {
+            [] => "Another login of this user is under way; run it again in a moment.".to_owned(),
+            holders => format!(
+                "Another login of this user is under way; run it again in a moment. If it stays so, end what has \
+                 the record open: {}.",
+                holders.join(", ")
+            ),
+        },
         Fault::Record { .. } | Fault::OtherUser { .. } => {
             "Restore it from a backup, or start it anew as root.".to_owned()
         }
