@@ -6,7 +6,7 @@
 #   make deb, rpm   packages, in dist/
 #   make test-packages  installs, upgrades and removes them in fresh Debian folders, with real logins
 #   make bench      what a login costs, beside the other modules
-#   make lint       formatting, clippy, licences, unused dependencies
+#   make lint       formatting, clippy, shellcheck, licences and build scripts of crates, unused dependencies
 
 SHELL = /bin/sh
 CARGO ?= cargo
@@ -74,6 +74,7 @@ test-packages: build-packages
 lint: build-packages
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
+	packaging/lint-shell
 	packaging/lint-dependencies
 
 build-packages:

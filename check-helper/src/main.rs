@@ -1,6 +1,8 @@
 //! `/usr/libexec/twinlock/check`, setuid root: lets callers that are not root check a code, and change or switch off
 //! their own credential. Whoever calls it acts for the user of its real UID and for nobody else; nothing that a caller
 //! can choose but one word and a few lines of input has any effect. docs/security.md walks through it line by line.
+// No index or slice that may panic, outside tests: whoever calls this program could provoke it.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod answer;
 mod audit;

@@ -7,6 +7,8 @@
 //! PNG encoder make inside are wiped by the allocator of the door, not here.
 
 #![forbid(unsafe_code)]
+// No index or slice that may panic, outside tests: in a hook it would be a login refused.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod error;
 mod material;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use data_encoding::BASE32_NOPAD;
+use data_encoding::{BASE32_NOPAD, HEXUPPER};
 use zeroize::Zeroizing;
 
 use crate::{Algorithm, Parameters};
@@ -106,14 +106,12 @@ fn is_unprintable(character: char) -> bool {
 }
 
 fn percent_encode(uri: &mut String, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             uri.push(char::from(byte));
         } else {
             uri.push('%');
-            uri.push(char::from(HEX[usize::from(byte >> 4)]));
-            uri.push(char::from(HEX[usize::from(byte & 15)]));
+            HEXUPPER.encode_append(&[byte], uri);
         }
     }
 }

@@ -4,6 +4,8 @@
 //! `auth`, `account` and `enrolment` are the flows. Nothing here ends, hangs or changes the host process, and no
 //! error becomes PAM_SUCCESS or PAM_IGNORE. `unsafe` lives in `ffi` alone.
 #![deny(unsafe_code)]
+// No index or slice that may panic, outside tests: in a hook it would be a login refused.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod account;
 mod answers;

@@ -35,9 +35,9 @@ impl fmt::Display for Fault {
 /// Line and column, both from 1, of a byte offset; a byte order mark takes no column.
 pub(crate) fn position(text: &[u8], offset: usize) -> (u32, u32) {
     let before = text.get(..offset).unwrap_or(text);
-    let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-    let line = before[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), column(&before[start..]))
+    let newlines = before.iter().filter(|&&byte| byte == b'\n').count();
+    let in_line = before.rsplit(|&byte| byte == b'\n').next().unwrap_or(before);
+    (u32::try_from(newlines).map_or(u32::MAX, |above| above.saturating_add(1)), column(in_line))
 }
 
 /// The column after what stands before it in its line.

@@ -85,17 +85,20 @@ fn distance(written: &str, known: &str) -> usize {
     if written.len() > 40 {
         return usize::MAX;
     }
-    let mut row: Vec<usize> = (0..=known.len()).collect();
+    // Of the letters of `written` so far, which are none, to all of `known`; and to each of its beginnings but the empty one.
+    let mut all = known.len();
+    let mut row: Vec<usize> = (1..=known.len()).collect();
     for (line, letter) in written.bytes().enumerate() {
-        let mut diagonal = line;
-        row[0] = line + 1;
-        for (column, other) in known.bytes().enumerate() {
+        let (mut diagonal, mut left) = (line, line + 1);
+        for (other, above) in known.bytes().zip(&mut row) {
             let changed = diagonal + usize::from(!letter.eq_ignore_ascii_case(&other));
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
+            diagonal = *above;
+            left = changed.min(diagonal + 1).min(left + 1);
+            *above = left;
         }
+        all = left;
     }
-    row[known.len()]
+    all
 }
 
 #[cfg(test)]

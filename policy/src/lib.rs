@@ -6,6 +6,8 @@
 //! Reading: [`Policy::parse`], [`Policy::in_force`] (with a [trial](crate::TrialState)), [`Policy::faults`],
 //! [`Policy::warnings`]. Deciding: [`Policy::decide`], [`Policy::explain`], [`grace`].
 #![forbid(unsafe_code)]
+// No index or slice that may panic, outside tests: in a hook it would be a login refused.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 mod combine;
 mod date;

@@ -166,7 +166,7 @@ impl Reading {
             trial::check(&mut reader, document.get_ref());
         }
         // The tree is sorted by key; people read from top to bottom.
-        self.faults[earlier..].sort_by_key(|fault| (fault.line, fault.column));
+        self.faults.get_mut(earlier..).unwrap_or_default().sort_by_key(|fault| (fault.line, fault.column));
     }
 }
 
@@ -174,7 +174,7 @@ impl Reading {
 fn syntax(reader: &mut Reader<'_>, error: &toml::de::Error, earlier: usize) {
     let at = error.span().map_or(0, |span| span.start);
     let line = reader.source.line(at);
-    if reader.faults[earlier..].iter().any(|fault| fault.line == Some(line)) {
+    if reader.faults.iter().skip(earlier).any(|fault| fault.line == Some(line)) {
         return;
     }
     let mend = match error.message() {

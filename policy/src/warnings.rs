@@ -27,7 +27,7 @@ impl Policy {
                 let message = format!("rule {:?} matches nobody: nothing of sshd's is local", rule.label());
                 warnings.extend(self.warning(rule.place, message, "add a network, or another service"));
             }
-            if let Some(shadow) = self.rules[..number].iter().find(|earlier| covers(earlier, rule)) {
+            if let Some(shadow) = self.rules.iter().take(number).find(|earlier| covers(earlier, rule)) {
                 let message = format!("rule {:?} is never reached", rule.label());
                 let mend = format!("move it above rule {:?}, or remove it", shadow.label());
                 warnings.extend(self.warning(rule.place, message, &mend));

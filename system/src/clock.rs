@@ -7,14 +7,11 @@ use twinlock_policy::Date;
 /// Unix seconds of this build: the time of the sources' last change, so that two builds are the same.
 /// A clock that shows less was never set.
 pub const BUILT: i64 = {
-    let text = env!("TWINLOCK_BUILT").as_bytes();
-    let mut value = 0i64;
-    let mut at = 0;
-    while at < text.len() {
-        value = value * 10 + (text[at] - b'0') as i64;
-        at += 1;
+    // At build time, where a text that is no number stops the build.
+    match i64::from_str_radix(env!("TWINLOCK_BUILT"), 10) {
+        Ok(seconds) => seconds,
+        Err(_) => panic!("TWINLOCK_BUILT is no number of seconds"),
     }
-    value
 };
 
 /// Unix seconds now; before 1970 they are negative.

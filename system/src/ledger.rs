@@ -4,6 +4,9 @@
 //! lock that is polled and given up after [`LOCK_WAIT`], so a stopped process delays only its own user, and
 //! not for ever. A change is one write into the older of two slots, and one fdatasync.
 
+// Sizes and offsets in a file that may hold anything.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
@@ -163,6 +166,7 @@ impl Ledger {
 
     /// The record's file, locked, and certainly the one that its name leads to.
     fn locked(&self, folder: &OwnedFd, user: &User, path: &Path) -> Result<OwnedFd, Fault> {
+        #[allow(clippy::arithmetic_side_effects, reason = "a clock since boot, and five seconds")]
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
             match open_record(folder, user.uid, path, OFlag::O_RDWR)? {

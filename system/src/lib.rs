@@ -3,6 +3,8 @@
 //!
 //! Nothing in a home is opened as root, nothing that a user controls is followed, and a trouble is never
 //! taken for an absence. Paths come in as parameters; the constants of the build are [`Paths::default`].
+// No index or slice that may panic, outside tests: in a hook it would be a login refused.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
 pub mod accounts;
 pub mod check_helper;

@@ -3,6 +3,9 @@
 //! The credential's format, TOTP steps, recovery codes, the throttle and the ledger's record: bytes and the
 //! time go in, a verdict and bytes come out. This room never reads a file, a clock or a random source, never
 //! keeps state of its own, and never puts a secret, a code or what was typed into an error or a `Debug`.
+// Outside tests, no index that may panic and no sum that may overflow: times, steps, counts and the bytes of a record come
+// from files and clocks that may hold anything, and a panic here would be a login refused.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice, clippy::arithmetic_side_effects))]
 
 pub mod credential;
 pub mod edit;

@@ -37,8 +37,9 @@ impl Record {
 }
 
 fn service_key(service: &str) -> [u8; 16] {
-    let whole: [u8; 32] = Sha256::digest(service).into();
-    std::array::from_fn(|place| whole[place])
+    let mut key = [0; 16];
+    key.iter_mut().zip(Sha256::digest(service)).for_each(|(byte, hashed)| *byte = hashed);
+    key
 }
 
 #[cfg(test)]

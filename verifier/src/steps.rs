@@ -47,8 +47,8 @@ pub fn find(authenticator: &Authenticator, code: &str, now: i64, last_step: u64,
     let Some(current) = step_at(now, authenticator.period) else { return Match::None };
     let mut found = Match::None;
     for offset in [0i8, -1, 1] {
-        let shift = i64::from(drift.clamp(-MAX_DRIFT, MAX_DRIFT)) + i64::from(offset);
-        let Some(step) = current.checked_add_signed(shift) else { continue };
+        let shift = drift.clamp(-MAX_DRIFT, MAX_DRIFT).saturating_add(offset);
+        let Some(step) = current.checked_add_signed(i64::from(shift)) else { continue };
         // With skew 0 this compares exactly one step, in constant time.
         let Some(time) = step.checked_mul(u64::from(authenticator.period)) else { continue };
         if totp.check(code, time).is_none() {

@@ -105,9 +105,10 @@ impl Credential {
     /// Writes the file's text, as [`Credential::parse`] reads it.
     pub fn to_text(&self) -> Zeroizing<String> {
         // Room for all of it at once: a buffer that grows leaves copies behind.
-        let labels: usize =
-            self.authenticators.iter().map(|one| 2 * one.label.len() + 2 * one.secret.len()).sum();
-        let room = 2048 + labels + 192 * self.authenticators.len();
+        let room_of = |one: &Authenticator| {
+            one.label.len().saturating_add(one.secret.len()).saturating_mul(2).saturating_add(192)
+        };
+        let room = self.authenticators.iter().map(room_of).fold(2048, usize::saturating_add);
         let mut text = Zeroizing::new(String::with_capacity(room));
         text.push_str("# Twinlock credential. Change it with `twinlock`: an edited file is refused.\n");
         let codes = self.recovery.as_ref().map_or(0, |set| set.hashes.len());

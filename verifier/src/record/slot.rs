@@ -72,21 +72,17 @@ impl Slots {
             return Err(RecordFault::Size);
         }
         let (first, second) = file.split_at(SLOT_BYTES);
-        let slots = [header(first, 0), header(second, 1)];
+        let mut slots = [(first, header(first, 0)), (second, header(second, 1))];
         // The newest first. The other is checked too: were it damaged, it could have been a newer one.
-        let mut order = [0usize, 1];
-        if sequence_of(&slots[0]) < sequence_of(&slots[1]) {
-            order.reverse();
+        if sequence_of(&slots[0].1) < sequence_of(&slots[1].1) {
+            slots.reverse();
         }
         let mut found: Option<(u64, Record)> = None;
         let mut faults = 0u8;
         let mut version = false;
-        for place in order {
-            let bytes = if place == 0 { first } else { second };
-            let checked = match &slots[place] {
-                Ok((sequence, length)) => check(bytes, *length).map(|payload| (*sequence, payload)),
-                Err(fault) => Err(*fault),
-            };
+        for (bytes, header) in slots {
+            let checked =
+                header.and_then(|(sequence, length)| check(bytes, length).map(|payload| (sequence, payload)));
             match checked {
                 Ok((sequence, payload)) if found.is_none() => match decode_payload(payload) {
                     Some(record) => found = Some((sequence, record)),
