@@ -6,6 +6,7 @@
 #   make deb, rpm   packages, in dist/
 #   make test-packages  installs, upgrades and removes them in fresh Debian folders, with real logins
 #   make bench      what a login costs, beside the other modules
+#   make test-msrv  builds with the oldest compiler that Cargo.toml promises, in a Debian folder
 #   make lint       formatting, clippy, shellcheck, licences and build scripts of crates, unused dependencies
 
 SHELL = /bin/sh
@@ -70,6 +71,10 @@ rpm: build-packages
 # REBUILD=1 builds everything a second time, elsewhere, and compares the bytes.
 test-packages: build-packages
 	@tests/packages/run $(if $(REBUILD),--rebuild)
+
+.PHONY: test-msrv
+test-msrv:
+	@CARGO="$(CARGO)" tests/msrv
 
 lint: build-packages
 	$(CARGO) fmt --all --check
