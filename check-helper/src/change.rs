@@ -10,7 +10,7 @@ use twinlock_system::ledger::{Change, Keep};
 use twinlock_system::{clock, pending, Fault, Ledger, Trouble};
 use twinlock_verifier::edit::{self, Confirmed, EditFault};
 use twinlock_verifier::verdict::{clock_is_behind, Accepted};
-use twinlock_verifier::{Acceptance, Credential, Record, Typed};
+use twinlock_verifier::{Acceptance, Credential, Identified, Record, Typed};
 
 use crate::answer::Answer;
 use crate::audit::{send, Level};
@@ -75,7 +75,7 @@ pub fn run(visit: &Visit<'_>) -> Answer {
 /// Why this change would be refused, if anything is known to be against it.
 fn look_ahead(
     visit: &Visit<'_>,
-    current: Option<&Credential>,
+    current: Option<&Identified>,
     new: &Credential,
     confirmed: Option<Confirmed>,
 ) -> Result<(), &'static str> {
@@ -90,7 +90,10 @@ fn look_ahead(
     if let Some(current) = current.filter(|_| !record.enrolled) {
         record.register(current);
     }
-    record.edited(current, new, confirmed, clock::now()).map_err(EditFault::reason).map(drop)
+    record
+        .edited(current.map(|current| &**current), new, confirmed, clock::now())
+        .map_err(EditFault::reason)
+        .map(drop)
 }
 
 /// Under the lock: writes the file, then changes the registration. If the file cannot be written, the registration
@@ -98,7 +101,7 @@ fn look_ahead(
 fn commit(
     visit: &Visit<'_>,
     change: Change<'_>,
-    current: Option<&Credential>,
+    current: Option<&Identified>,
     new: &Credential,
     confirmed: Option<Confirmed>,
     now: i64,
@@ -112,7 +115,7 @@ fn commit(
         (Ok(_), _) => return (Outcome::ChangedMeanwhile, Keep::Nothing),
         (Err(fault), _) => return (Outcome::Fault(fault), Keep::Nothing),
     };
-    let mut next = match change.record.edited(current, new, confirmed, now) {
+    let mut next = match change.record.edited(current.map(|current| &**current), new, confirmed, now) {
         Ok(next) => next,
         Err(fault) => return (Outcome::Edit(fault), Keep::Nothing),
     };
@@ -134,7 +137,7 @@ fn commit(
 }
 
 /// Whether the bytes are still the credential that the answer was judged by, and the ledger still knows it.
-fn is_this(current: &Credential, bytes: &[u8], record: &Record) -> bool {
+fn is_this(current: &Identified, bytes: &[u8], record: &Record) -> bool {
     let same = Credential::parse(bytes).is_ok_and(|now| now.fingerprint() == current.fingerprint());
     same && record.enrolled && record.knows(current)
 }
@@ -148,7 +151,7 @@ fn first_place(visit: &Visit<'_>) -> Place {
 
 fn done(
     visit: &Visit<'_>,
-    current: Option<&Credential>,
+    current: Option<&Identified>,
     new: &Credential,
     accepted: Option<&Accepted>,
 ) -> Answer {
@@ -159,7 +162,7 @@ fn done(
         let only_here = credential.authenticators.iter().filter(|one| !is_in(&one.label));
         only_here.map(|one| one.label.as_str()).collect::<Vec<_>>().join(",")
     };
-    let added = labels(new, current);
+    let added = labels(new, current.map(|current| &**current));
     let recovery = match (current.and_then(|current| current.recovery.as_ref()), &new.recovery) {
         (old, new) if old == new.as_ref() => "kept",
         (_, Some(_)) => "replaced",

@@ -6,7 +6,7 @@ use twinlock_system::logfmt::Line;
 use twinlock_system::verification::{check, Judged, Place};
 use twinlock_system::{policy_files, Paths, Ruling, Standing, Trouble, User};
 use twinlock_verifier::verdict::Accepted;
-use twinlock_verifier::{By, Credential, Record, Rejection, Source, Typed, Verdict};
+use twinlock_verifier::{By, Identified, Record, Rejection, Source, Typed, Verdict};
 
 use crate::answer::Answer;
 use crate::audit::{send, Level};
@@ -65,7 +65,7 @@ impl<'a> Visit<'a> {
     ///
     /// # Errors
     /// The answer to give when that cannot be known; it is in the log.
-    pub fn credential(&self) -> Result<Option<Box<Credential>>, Answer> {
+    pub fn credential(&self) -> Result<Option<Box<Identified>>, Answer> {
         match Standing::of(self.paths, self.user(), &self.ruling.record) {
             Ok(Standing::NotEnrolled) => Ok(None),
             Ok(Standing::Enrolled(credential) | Standing::SwitchedOff(credential)) => Ok(Some(credential)),
@@ -78,7 +78,7 @@ impl<'a> Visit<'a> {
     ///
     /// # Errors
     /// The answer to give otherwise; it is in the log.
-    pub fn judge(&self, credential: &Credential) -> Result<Accepted, Answer> {
+    pub fn judge(&self, credential: &Identified) -> Result<Accepted, Answer> {
         let typed = Typed::from_bytes(&self.input.answer);
         let place = Place {
             service: &self.input.service,

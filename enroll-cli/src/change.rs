@@ -222,7 +222,7 @@ fn commit(
     let mut record = change.record.clone();
     if !record.enrolled {
         record.register(current);
-    } else if !record.knows(current) {
+    } else if !record.knows(&current.clone().into()) {
         return (Under::Failed(Error::Unregistered(whose.user.name.clone())), Keep::Nothing);
     }
     // What is new is root's own making and was never used, so it needs no code to be told from what was removed.

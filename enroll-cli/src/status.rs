@@ -232,7 +232,9 @@ fn ledger(record: Option<&Record>, found: Option<&Present>, paths: &Paths) -> Le
     let now = clock::now();
     let waits = |until: i64| until > now;
     let knows = match found {
-        Some(Present::Valid(credential, _)) if record.enrolled => Some(record.knows(credential)),
+        Some(Present::Valid(credential, _)) if record.enrolled => {
+            Some(record.knows(&credential.clone().into()))
+        }
         _ => None,
     };
     LedgerState {

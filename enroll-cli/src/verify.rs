@@ -7,7 +7,7 @@ use twinlock_system::ruling::limits;
 use twinlock_system::verification::{self, Judged, Place};
 use twinlock_system::{Ledger, Paths, Standing, Trouble, clock};
 use twinlock_verifier::{
-    By, Credential, Record, Rejection, Request, Source, Typed, Verdict, judge, recovery,
+    By, Identified, Record, Rejection, Request, Source, Typed, Verdict, judge, recovery,
 };
 
 use crate::caller::Caller;
@@ -118,7 +118,7 @@ fn directly(options: &Verify, whose: &Whose<'_>) -> Result<Exit, Error> {
 }
 
 fn dry(options: &Verify, recorded: Recorded, whose: &Whose<'_>, caller: &Caller) -> Result<Exit, Error> {
-    let (credential, _) = whose.credential()?;
+    let credential = Identified::from(whose.credential()?.0);
     let known = if caller.is_root { whose.record()? } else { None };
     tell(options, recorded, check(&typed()?, &credential, known, whose, caller))
 }
@@ -165,7 +165,7 @@ fn tell(options: &Verify, recorded: Recorded, outcome: Result<Checked, Rejection
 
 fn check(
     typed: &Typed,
-    credential: &Credential,
+    credential: &Identified,
     known: Option<Record>,
     whose: &Whose<'_>,
     caller: &Caller,

@@ -8,7 +8,7 @@ use twinlock_system::logfmt::Line;
 use twinlock_system::verification::{Judged, Place, check};
 use twinlock_system::{Fault, Paths, Ruling, Standing, Trouble, User, identity};
 use twinlock_verifier::verdict::Accepted;
-use twinlock_verifier::{By, Credential, Rejection, Typed, Verdict};
+use twinlock_verifier::{By, Identified, Rejection, Typed, Verdict};
 
 use crate::answers::{Answers, Next};
 use crate::arguments::Arguments;
@@ -141,7 +141,7 @@ impl Attempt<'_> {
     }
 
     /// Asks for codes, up to the policy's number of them.
-    fn ask(&mut self, credential: &Credential) -> Outcome {
+    fn ask(&mut self, credential: &Identified) -> Outcome {
         let mut clock_is_wrong = false;
         let digits = credential.authenticators.first().map_or(6, |one| usize::from(one.digits));
         let mut answers = Answers::new(self.arguments, digits, self.policy.attempts());
@@ -172,7 +172,7 @@ impl Attempt<'_> {
         }
     }
 
-    fn check(&self, credential: &Credential, typed: &Typed) -> Result<Judged, Fault> {
+    fn check(&self, credential: &Identified, typed: &Typed) -> Result<Judged, Fault> {
         let place = Place {
             service: &self.login.service,
             source: self.login.source(),

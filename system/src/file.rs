@@ -1,7 +1,7 @@
 //! Opening, checking and reading small files without following, waiting or trusting.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat2};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{Gid, UnlinkatFlags, fchown, fsync, unlinkat};
+use nix::unistd::{Gid, UnlinkatFlags, fchown, fsync, read, unlinkat};
 use zeroize::Zeroizing;
 
 use crate::Fault;
@@ -48,18 +48,24 @@ pub(crate) struct Expected {
 /// larger than expected.
 pub(crate) fn check_file(path: &Path, file: impl AsFd, expected: &Expected) -> Result<FileStat, Fault> {
     let stat = fstat(file).map_err(Fault::io("examine", path))?;
+    check_stat(path, &stat, expected)?;
+    Ok(stat)
+}
+
+/// The same for what is known of an open file already.
+pub(crate) fn check_stat(path: &Path, stat: &FileStat, expected: &Expected) -> Result<(), Fault> {
     let kind = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits());
     if kind != SFlag::S_IFREG {
         return Err(Fault::not_safe(path, "is not a regular file"));
     }
-    check_owner(path, &stat, expected)?;
+    check_owner(path, stat, expected)?;
     if stat.st_nlink != 1 {
         return Err(Fault::not_safe(path, format!("has {} names (hard links)", stat.st_nlink)));
     }
     if usize::try_from(stat.st_size).unwrap_or(usize::MAX) > expected.most {
         return Err(Fault::not_safe(path, format!("has more than {} bytes", expected.most)));
     }
-    Ok(stat)
+    Ok(())
 }
 
 /// Checks an open folder's owner and permissions.
@@ -82,17 +88,25 @@ fn check_owner(path: &Path, stat: &FileStat, expected: &Expected) -> Result<(), 
 pub(crate) fn read_all(path: &Path, file: OwnedFd, expected: &Expected) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let stat = check_file(path, &file, expected)?;
     let size = usize::try_from(stat.st_size).unwrap_or(0);
-    // Room for all of it at once: a buffer that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size.saturating_add(1)));
-    let limit = u64::try_from(expected.most).unwrap_or(u64::MAX).saturating_add(1);
-    File::from(file).take(limit).read_to_end(&mut bytes).map_err(|error| Fault::Io {
-        doing: "read",
-        path: path.to_owned(),
-        errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
-    })?;
-    if bytes.len() > expected.most {
-        return Err(Fault::not_safe(path, format!("has more than {} bytes", expected.most)));
+    // Room for all of it at once, and for one byte more: a buffer that grows leaves copies behind, and a file that ends
+    // before that byte needs no second look.
+    let mut bytes = Zeroizing::new(vec![0; size.saturating_add(1)]);
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match read(&file, rest) {
+            Ok(0) => break,
+            Ok(more) => filled = filled.saturating_add(more),
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(Fault::io("read", path)(errno)),
+        }
+        if filled == size {
+            break;
+        }
     }
+    if filled > size {
+        return Err(Fault::not_safe(path, "grew while it was read"));
+    }
+    bytes.truncate(filled);
     Ok(bytes)
 }
 

@@ -8,17 +8,17 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FcntlArg, OFlag, RenameFlags, fcntl, renameat2};
-use nix::sys::stat::{Mode, fchmod, fstat, fstatat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, fdatasync, unlinkat};
 use twinlock_verifier::Record;
-use twinlock_verifier::record::{FILE_BYTES, Slots};
+use twinlock_verifier::record::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots, used};
 
 use crate::file::{self, Expected};
 use crate::{Fault, Paths, User, faults};
@@ -27,6 +27,8 @@ use crate::{Fault, Paths, User, faults};
 pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(10);
 const NOT_PRIVATE: u32 = 0o077;
+/// Bytes that a slot of somebody with a phone or two uses; what has more is read again.
+const USUAL_BYTES: usize = 512;
 
 /// All records.
 #[derive(Clone, Debug)]
@@ -64,9 +66,11 @@ impl Ledger {
     pub fn read(&self, user: &User) -> Result<Option<Record>, Fault> {
         let path = self.path(user);
         let folder = self.open_folder()?;
-        let Some(opened) = open_record(&folder, user.uid, &path, OFlag::O_RDONLY)? else { return Ok(None) };
+        let Some(opened) = Opened::record(&folder, user.uid, &path, OFlag::O_RDONLY)? else {
+            return Ok(None);
+        };
         faults::point("ledger reading");
-        decode(opened, &path, user).map(|(slots, _)| Some(slots.record))
+        opened.decode(&path, user).map(|slots| Some(slots.record))
     }
 
     /// The UIDs that have a record.
@@ -86,8 +90,8 @@ impl Ledger {
     pub fn look_at(&self, uid: u32) -> Result<Option<Record>, Fault> {
         let path = self.folder.join(uid.to_string());
         let folder = self.open_folder()?;
-        let Some(opened) = open_record(&folder, uid, &path, OFlag::O_RDONLY)? else { return Ok(None) };
-        decode_any(opened, &path).map(|(slots, _)| Some(slots.record))
+        let Some(opened) = Opened::record(&folder, uid, &path, OFlag::O_RDONLY)? else { return Ok(None) };
+        opened.decode_any(&path).map(|slots| Some(slots.record))
     }
 
     /// Changes a user's record under its lock, and makes the change durable. The record is made first if
@@ -105,8 +109,8 @@ impl Ledger {
         file::allowed_to_write(FILE_BYTES)?;
         let path = self.path(user);
         let folder = self.open_folder()?;
-        let file = self.locked(&folder, user, &path)?;
-        let (mut slots, file) = decode(file, &path, user)?;
+        let opened = self.locked(&folder, user, &path)?;
+        let mut slots = opened.decode(&path, user)?;
         let repaired = !slots.whole;
         if repaired {
             slots.record.burn(now);
@@ -117,13 +121,13 @@ impl Ledger {
         if keep == Keep::Record || repaired {
             let (bytes, offset) =
                 slots.next().map_err(|fault| Fault::Record { path: path.clone(), fault })?;
-            file.write_all_at(&bytes, offset).map_err(|error| Fault::Io {
+            opened.file.write_all_at(&bytes, offset).map_err(|error| Fault::Io {
                 doing: "write",
                 path: path.clone(),
                 errno: file::errno(&error),
             })?;
             faults::point("ledger before the sync");
-            fdatasync(&file).map_err(Fault::io("sync", &path))?;
+            fdatasync(&opened.file).map_err(Fault::io("sync", &path))?;
         }
         Ok(outcome)
     }
@@ -165,16 +169,16 @@ impl Ledger {
     }
 
     /// The record's file, locked, and certainly the one that its name leads to.
-    fn locked(&self, folder: &OwnedFd, user: &User, path: &Path) -> Result<OwnedFd, Fault> {
+    fn locked(&self, folder: &OwnedFd, user: &User, path: &Path) -> Result<Opened, Fault> {
         #[allow(clippy::arithmetic_side_effects, reason = "a clock since boot, and five seconds")]
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
-            match open_record(folder, user.uid, path, OFlag::O_RDWR)? {
+            match Opened::record(folder, user.uid, path, OFlag::O_RDWR)? {
                 None => create(folder, user, path, deadline)?,
                 Some(opened) => {
-                    lock(&opened, path, deadline)?;
+                    lock(&opened.file, path, deadline)?;
                     // It may have been removed or made anew while this waited.
-                    if is_named(folder, &name(user), &opened).map_err(Fault::io("examine", path))? {
+                    if is_named(folder, &name(user), &opened.stat).map_err(Fault::io("examine", path))? {
                         return Ok(opened);
                     }
                 }
@@ -194,52 +198,80 @@ fn expected() -> Expected {
     Expected { uid: 0, forbidden: NOT_PRIVATE, most: usize::MAX }
 }
 
-fn open_record(folder: &OwnedFd, uid: u32, path: &Path, access: OFlag) -> Result<Option<OwnedFd>, Fault> {
-    match file::open_file(folder, &uid.to_string(), access, Mode::empty()) {
-        Ok(opened) if is_removed(&opened, path)? => Ok(None),
-        Ok(opened) => {
-            file::check_file(path, &opened, &expected())?;
-            Ok(Some(opened))
+/// A record's file, and what was found when it was opened.
+struct Opened {
+    file: File,
+    stat: FileStat,
+}
+
+impl Opened {
+    /// Opens the record of a UID; None when there is none, or its last name went between being found and being opened.
+    fn record(folder: &OwnedFd, uid: u32, path: &Path, access: OFlag) -> Result<Option<Self>, Fault> {
+        let file = match file::open_file(folder, &uid.to_string(), access, Mode::empty()) {
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(Errno::ELOOP) => return Err(Fault::not_safe(path, "is a symbolic link")),
+            opened => opened.map_err(Fault::io("open", path))?,
+        };
+        let stat = fstat(&file).map_err(Fault::io("examine", path))?;
+        if stat.st_nlink == 0 {
+            return Ok(None);
         }
-        Err(Errno::ENOENT) => Ok(None),
-        Err(Errno::ELOOP) => Err(Fault::not_safe(path, "is a symbolic link")),
-        Err(errno) => Err(Fault::io("open", path)(errno)),
+        file::check_stat(path, &stat, &expected())?;
+        Ok(Some(Self { file: File::from(file), stat }))
+    }
+
+    /// Reads the user's own record. A name binds once something is registered under it. Before that there is nothing that
+    /// the next holder of the UID must not have, and a stranger who mistypes a code under another name of the same UID must
+    /// not keep its owner out; what was counted stays counted.
+    fn decode(&self, path: &Path, user: &User) -> Result<Slots, Fault> {
+        let mut slots = self.decode_any(path)?;
+        if slots.record.user != user.name {
+            if slots.record.enrolled {
+                return Err(Fault::OtherUser { path: path.to_owned() });
+            }
+            slots.record.user.clone_from(&user.name);
+        }
+        Ok(slots)
+    }
+
+    fn decode_any(&self, path: &Path) -> Result<Slots, Fault> {
+        let fault = |fault| Fault::Record { path: path.to_owned(), fault };
+        if usize::try_from(self.stat.st_size) != Ok(FILE_BYTES) {
+            return Err(fault(RecordFault::Size));
+        }
+        let first = self.slot(0).map_err(Fault::io("read", path))?;
+        let second = self.slot(SLOT_BYTES).map_err(Fault::io("read", path))?;
+        Slots::of(&first, &second).map_err(fault)
+    }
+
+    /// The part of a slot that says something: nearly always in its first bytes, which are read alone.
+    fn slot(&self, offset: usize) -> nix::Result<Vec<u8>> {
+        let mut bytes = vec![0; USUAL_BYTES];
+        self.fill(&mut bytes, offset)?;
+        let used = used(&bytes);
+        if used > USUAL_BYTES {
+            bytes.resize(used, 0);
+            self.fill(&mut bytes, offset)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Reads until the buffer is full. What a file lacks that shrank meanwhile stays zero, and is damage.
+    fn fill(&self, bytes: &mut [u8], offset: usize) -> nix::Result<()> {
+        let mut filled = 0usize;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, offset.saturating_add(filled) as u64) {
+                Ok(0) => break,
+                Ok(read) => filled = filled.saturating_add(read),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(file::errno(&error)),
+            }
+        }
+        Ok(())
     }
 }
 
-/// Reads the user's own record and gives the file back. A name binds once something is registered under it. Before
-/// that there is nothing that the next holder of the UID must not have, and a stranger who mistypes a code under
-/// another name of the same UID must not keep its owner out; what was counted stays counted.
-fn decode(opened: OwnedFd, path: &Path, user: &User) -> Result<(Slots, File), Fault> {
-    let (mut slots, file) = decode_any(opened, path)?;
-    if slots.record.user != user.name {
-        if slots.record.enrolled {
-            return Err(Fault::OtherUser { path: path.to_owned() });
-        }
-        slots.record.user.clone_from(&user.name);
-    }
-    Ok((slots, file))
-}
-
-fn decode_any(opened: OwnedFd, path: &Path) -> Result<(Slots, File), Fault> {
-    let file = File::from(opened);
-    // One byte more than a record has, to notice a file that is too long.
-    let mut bytes = [0; FILE_BYTES + 1];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled = filled.saturating_add(read),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Fault::io("read", path)(file::errno(&error))),
-        }
-    }
-    let slots = Slots::decode(bytes.get(..filled).unwrap_or_default())
-        .map_err(|fault| Fault::Record { path: path.to_owned(), fault })?;
-    Ok((slots, file))
-}
-
-fn lock(file: &OwnedFd, path: &Path, deadline: Instant) -> Result<(), Fault> {
+fn lock(file: impl AsFd + Copy, path: &Path, deadline: Instant) -> Result<(), Fault> {
     let whole_file = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
@@ -260,13 +292,7 @@ fn lock(file: &OwnedFd, path: &Path, deadline: Instant) -> Result<(), Fault> {
     }
 }
 
-/// Whether the last name of an open file is gone: it was removed between being found and being opened.
-fn is_removed(file: &OwnedFd, path: &Path) -> Result<bool, Fault> {
-    fstat(file).map(|stat| stat.st_nlink == 0).map_err(Fault::io("examine", path))
-}
-
-fn is_named(folder: &OwnedFd, name: &str, file: &OwnedFd) -> nix::Result<bool> {
-    let opened = fstat(file)?;
+fn is_named(folder: &OwnedFd, name: &str, opened: &FileStat) -> nix::Result<bool> {
     match fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(named) => Ok(named.st_ino == opened.st_ino && named.st_dev == opened.st_dev),
         Err(Errno::ENOENT) => Ok(false),
@@ -283,14 +309,15 @@ fn create(folder: &OwnedFd, user: &User, path: &Path, deadline: Instant) -> Resu
     let private = Mode::S_IRUSR | Mode::S_IWUSR;
     let opened = file::open_file(folder, &new, OFlag::O_RDWR | OFlag::O_CREAT, private)
         .map_err(Fault::io("create", path))?;
-    if is_removed(&opened, path)? {
+    let stat = fstat(&opened).map_err(Fault::io("examine", path))?;
+    if stat.st_nlink == 0 {
         return Ok(());
     }
-    file::check_file(path, &opened, &expected())?;
+    file::check_stat(path, &stat, &expected())?;
     lock(&opened, path, deadline)?;
     // Whoever held the lock before may have finished the same work: then this file is the record itself, or
     // a left-over beside it.
-    if !is_named(folder, &new, &opened).map_err(Fault::io("examine", path))? {
+    if !is_named(folder, &new, &stat).map_err(Fault::io("examine", path))? {
         return Ok(());
     }
     faults::point("ledger creation");

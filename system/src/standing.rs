@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use twinlock_verifier::{Credential, CredentialFault, Record};
+use twinlock_verifier::{Credential, CredentialFault, Identified, Record};
 
 use crate::credential::{Found, Place, home_path, read, system_path};
 use crate::{Fault, Paths, User};
@@ -13,11 +13,11 @@ use crate::{Fault, Paths, User};
 #[derive(Debug)]
 pub enum Standing {
     /// There is a credential, and the ledger has nothing against it.
-    Enrolled(Box<Credential>),
+    Enrolled(Box<Identified>),
     /// There is neither a credential nor a record of one.
     NotEnrolled,
     /// The user turned it off; it counts only where a code is required.
-    SwitchedOff(Box<Credential>),
+    SwitchedOff(Box<Identified>),
 }
 
 /// Why it cannot be known.
@@ -91,6 +91,7 @@ impl Standing {
             Place::System => system_path(paths, user.uid),
         };
         let credential = Credential::parse(&bytes).map_err(|fault| Trouble::Credential(fault, path()))?;
+        let credential = Identified::from(credential);
         match enrolled {
             Some(record) if !record.knows(&credential) => Err(Trouble::Unregistered(path())),
             Some(record) if record.switched_off => Ok(Self::SwitchedOff(Box::new(credential))),

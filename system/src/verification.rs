@@ -2,7 +2,7 @@
 //! wrong, for every door that checks codes.
 
 use twinlock_policy::Policy;
-use twinlock_verifier::{Credential, Rejection, Request, Source, Typed, Verdict, judge, recovery};
+use twinlock_verifier::{Identified, Rejection, Request, Source, Typed, Verdict, judge, recovery};
 
 use crate::ledger::Keep;
 use crate::ruling::limits;
@@ -39,7 +39,7 @@ pub struct Place<'a> {
 pub fn check(
     paths: &Paths,
     user: &User,
-    credential: &Credential,
+    credential: &Identified,
     typed: &Typed,
     place: Place<'_>,
     policy: &Policy,

@@ -371,7 +371,7 @@ fn a_credential_from_before_counts_as_current() {
         (said.verdict().as_str(), said.detail("added"), said.detail("removed")),
         ("accepted", "spare", "")
     );
-    assert!(record(&maria).knows(&stored(&maria)));
+    assert!(record(&maria).knows(&stored(&maria).into()));
     assert_eq!(stored(&maria).fingerprint(), new.fingerprint());
 }
 
@@ -555,7 +555,7 @@ fn of_sixteen_changes_at_once_one_wins_and_file_and_ledger_agree() {
         assert!(late.contains(&verdict.as_str()), "{verdicts:?}");
     }
     let winner = verdicts.iter().position(|verdict| verdict == "accepted").unwrap();
-    assert!(record(&maria).knows(&stored(&maria)));
+    assert!(record(&maria).knows(&stored(&maria).into()));
     assert_eq!(verify(&maria, &phones[winner].code_at_step(1)).verdict(), "accepted");
 }
 

@@ -3,7 +3,9 @@
 //! It lives where its user can write it, so every number in it is bounded here before anything is computed
 //! with it, and an error names a place, never the text that stands there.
 
+mod exact;
 mod file;
+mod identified;
 
 use std::fmt;
 
@@ -12,6 +14,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 pub use file::CredentialFault;
+pub use identified::Identified;
 
 use crate::recovery;
 

@@ -18,7 +18,7 @@ pub mod throttle;
 pub mod typed;
 pub mod verdict;
 
-pub use credential::{Algorithm, Authenticator, Credential, CredentialFault, RecoverySet};
+pub use credential::{Algorithm, Authenticator, Credential, CredentialFault, Identified, RecoverySet};
 pub use record::{Acceptance, Record};
 pub use source::Source;
 pub use throttle::Limits;

@@ -6,9 +6,9 @@
 
 mod slot;
 
-pub use slot::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots};
+pub use slot::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots, used};
 
-use crate::credential::{Authenticator, Credential};
+use crate::credential::{Authenticator, Credential, Identified};
 use crate::edit::LONGEST_AFTERMATH;
 use crate::steps;
 use crate::verdict::CLOCK_TOLERANCE;
@@ -168,17 +168,19 @@ impl Record {
     }
 
     /// Whether everything in the credential is registered here.
-    pub fn knows(&self, credential: &Credential) -> bool {
-        let registered = |one: &Authenticator| self.registered(one).is_some();
-        credential.authenticators.iter().all(registered)
-            && credential.recovery.as_ref().map(crate::RecoverySet::fingerprint)
-                == self.recovery.map(|set| set.fingerprint)
+    pub fn knows(&self, credential: &Identified) -> bool {
+        credential.each().all(|(_, fingerprint)| self.entry(fingerprint).is_some())
+            && credential.recovery_fingerprint() == self.recovery.map(|set| set.fingerprint)
     }
 
     /// The entry of one authenticator.
     pub fn registered(&self, authenticator: &Authenticator) -> Option<&Registered> {
-        let fingerprint = authenticator.fingerprint();
-        self.authenticators.iter().find(|entry| entry.fingerprint == fingerprint)
+        self.entry(&authenticator.fingerprint())
+    }
+
+    /// The entry with this fingerprint.
+    pub(crate) fn entry(&self, fingerprint: &[u8; 16]) -> Option<&Registered> {
+        self.authenticators.iter().find(|entry| entry.fingerprint == *fingerprint)
     }
 
     /// Registers exactly what the credential holds. What was known of an authenticator or recovery set
@@ -210,10 +212,14 @@ impl Record {
 
     /// The last step of an authenticator whose codes count as used; 0 for none.
     pub fn last_used_step(&self, authenticator: &Authenticator) -> u64 {
-        let known = self.registered(authenticator);
+        self.last_used_step_of(self.registered(authenticator), authenticator.period)
+    }
+
+    /// The same for an entry that was found already (None: there is none), and the period of its authenticator.
+    pub(crate) fn last_used_step_of(&self, known: Option<&Registered>, period: u16) -> u64 {
         let (last, drift) = known.map_or((0, 0), |entry| (entry.last_step, entry.drift));
         let burned = Some(self.burned_until).filter(|&until| until > 0);
-        let end = burned.and_then(|until| steps::window_end(until, authenticator.period, drift));
+        let end = burned.and_then(|until| steps::window_end(until, period, drift));
         last.max(end.unwrap_or(0))
     }
 

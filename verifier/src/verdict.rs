@@ -2,7 +2,7 @@
 //! verdict comes out. The caller holds the ledger's lock, and shows nobody the verdict before the record is
 //! durable.
 
-use crate::credential::Credential;
+use crate::credential::Identified;
 use crate::record::{Acceptance, Record, Registered};
 use crate::recovery;
 use crate::source::Source;
@@ -21,7 +21,7 @@ pub struct Request<'a> {
     /// the lock is taken, because it is slow.
     pub recovery_hash: Option<[u8; 32]>,
     /// The user's credential.
-    pub credential: &'a Credential,
+    pub credential: &'a Identified,
     /// Unix seconds.
     pub now: i64,
     /// Unix seconds of the build: an earlier clock is wrong.
@@ -177,18 +177,22 @@ fn code_outcome(request: &Request<'_>, record: &mut Record, code: &str) -> Resul
     }
     let mut accepted = None;
     let mut replayed = false;
-    for one in &request.credential.authenticators {
+    for (one, fingerprint) in request.credential.each() {
         if usize::from(one.digits) != code.len() {
             continue;
         }
-        let drift = record.registered(one).map_or(0, |entry| entry.drift);
-        match steps::find(one, code, request.now, record.last_used_step(one), drift) {
-            Match::Fresh { step, offset } if accepted.is_none() => accepted = Some((one, step, offset)),
+        let entry = record.entry(fingerprint);
+        let drift = entry.map_or(0, |entry| entry.drift);
+        let last = record.last_used_step_of(entry, one.period);
+        match steps::find(one, code, request.now, last, drift) {
+            Match::Fresh { step, offset } if accepted.is_none() => {
+                accepted = Some((one, fingerprint, step, offset));
+            }
             Match::Replayed => replayed = true,
             Match::Fresh { .. } | Match::None => {}
         }
     }
-    let Some((one, step, offset)) = accepted else {
+    let Some((one, fingerprint, step, offset)) = accepted else {
         if replayed {
             return Err(Rejection::Replayed);
         }
@@ -198,8 +202,7 @@ fn code_outcome(request: &Request<'_>, record: &mut Record, code: &str) -> Resul
     if !record.enrolled {
         record.register(request.credential);
     }
-    let fingerprint = one.fingerprint();
-    if let Some(entry) = record.authenticators.iter_mut().find(|entry| entry.fingerprint == fingerprint) {
+    if let Some(entry) = record.authenticators.iter_mut().find(|entry| entry.fingerprint == *fingerprint) {
         use_step(entry, step, offset);
     }
     Ok(By::Authenticator(one.label.clone()))

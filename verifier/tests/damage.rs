@@ -1,11 +1,10 @@
 //! Damage to the credential and to the record, byte by byte: an error, never a panic, never something else.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use sha2::{Digest, Sha256};
 use twinlock_verifier::credential::{MAX_AUTHENTICATORS, MAX_FILE};
 use twinlock_verifier::record::{
     Acceptance, FILE_BYTES, GraceStart, MAX_GRACES, MAX_REMEMBERED, MAX_USER, RecordFault, Registered,
-    RegisteredRecovery, Remembered, SLOT_BYTES, Slots, SourceWait,
+    RegisteredRecovery, Remembered, SLOT_BYTES, Slots, SourceWait, used,
 };
 use twinlock_verifier::throttle::SOURCES;
 use twinlock_verifier::{Algorithm, Authenticator, Credential, CredentialFault, Record, RecoverySet};
@@ -111,7 +110,7 @@ fn a_credential_damaged_at_any_byte_is_refused_or_a_stranger_to_the_ledger() {
             bytes[place] = byte;
             let Ok(read) = Credential::parse(&bytes) else { continue };
             // What the ledger takes has the very secrets, names, numbers and hashes that were registered.
-            if record.knows(&read) {
+            if record.knows(&read.clone().into()) {
                 assert_eq!(
                     read.authenticators[0].secret, credential.authenticators[0].secret,
                     "byte {place}"
@@ -254,7 +253,11 @@ fn a_full_record_fits_its_slot_and_reads_back() {
         assert_eq!(slots.record, record);
         assert!(slots.whole);
         let (next, offset) = slots.next().unwrap();
-        assert_eq!((next.len(), offset), (SLOT_BYTES, SLOT_BYTES as u64));
+        assert_eq!((next.len(), offset), (used(&file[..SLOT_BYTES]), SLOT_BYTES as u64));
+        // What is used of each slot is enough to read it.
+        let (first, second) = file.split_at(SLOT_BYTES);
+        let short = Slots::of(&first[..used(first)], &second[..used(second)]).unwrap();
+        assert!(short.whole && short.record == record);
     }
     for (name, change) in [
         ("a name of 256 bytes", (|record| record.user.push('x')) as fn(&mut Record)),
@@ -283,7 +286,7 @@ fn two_slots(newer_first: bool) -> Vec<u8> {
         slots.record = record.clone();
         let (bytes, offset) = slots.next().unwrap();
         let offset = usize::try_from(offset).unwrap();
-        file[offset..offset + SLOT_BYTES].copy_from_slice(&bytes);
+        file[offset..offset + bytes.len()].copy_from_slice(&bytes);
     }
     file
 }
@@ -339,6 +342,17 @@ fn a_record_torn_at_any_byte_of_either_slot_falls_back_one_slot_or_is_refused() 
     assert_eq!(count, 2 * 2 * SLOT_BYTES * 4);
 }
 
+/// CRC-64 of ECMA-182 as the standard defines it, with both ends inverted and bits in reverse; without the table that the
+/// slots use.
+fn crc64_bit_by_bit(bytes: &[u8]) -> u64 {
+    let mut sum = u64::MAX;
+    for bit in bytes.iter().flat_map(|byte| (0..8).map(move |bit| u64::from(byte >> bit & 1))) {
+        let carry = (sum ^ bit) & 1;
+        sum = (sum >> 1) ^ (carry * 0x42F0_E1EB_A9EA_3693u64.reverse_bits());
+    }
+    !sum
+}
+
 #[test]
 fn a_file_that_is_no_record_is_refused_with_its_reason() {
     let good = two_slots(true);
@@ -373,10 +387,10 @@ fn a_file_that_is_no_record_is_refused_with_its_reason() {
         let mut file = good.clone();
         for slot in slots {
             let bytes = &mut file[slot * SLOT_BYTES..(slot + 1) * SLOT_BYTES];
-            bytes[8] = 2;
-            let end = 20 + usize::from(u16::from_le_bytes([bytes[10], bytes[11]]));
-            let sum: [u8; 32] = Sha256::digest(&bytes[..end]).into();
-            bytes[end..end + 16].copy_from_slice(&sum[..16]);
+            bytes[8] = 3;
+            let end = used(bytes) - 8;
+            let sum = crc64_bit_by_bit(&bytes[..end]);
+            bytes[end..end + 8].copy_from_slice(&sum.to_le_bytes());
         }
         assert_eq!(Slots::decode(&file).unwrap_err(), RecordFault::Version);
     }

@@ -78,7 +78,7 @@ impl Login {
         let request = Request {
             typed: &typed,
             recovery_hash,
-            credential: &self.credential,
+            credential: &self.credential.clone().into(),
             now: self.now,
             built: BUILT,
             source: self.source,
@@ -234,7 +234,7 @@ fn only_a_first_accepted_code_registers() {
     );
     assert_eq!(login.record.recovery_failures, 0);
     login.accepted(&login.code(0));
-    assert!(login.record.enrolled && login.record.knows(&login.credential));
+    assert!(login.record.enrolled && login.record.knows(&login.credential.clone().into()));
     assert_eq!(login.rejected(&login.code(0)), Rejection::Replayed, "the code that registered is used up");
     assert_eq!(login.accepted(&recovery_code(3)), By::RecoveryCode { left: 9 });
 }

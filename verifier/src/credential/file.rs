@@ -1,6 +1,7 @@
 //! The credential's file: TOML, read through its tree and written by hand.
 //!
-//! The tree borrows from the file's bytes, so reading makes no copy of a secret but the one that is wanted.
+//! The tree borrows from the file's bytes, so reading makes no copy of a secret but the one that is wanted. A text that our
+//! own writer wrote is read without a tree (`exact`); the checks of what was read are here for both.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,12 +12,16 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::{
-    Algorithm, Authenticator, Credential, MAX_AUTHENTICATORS, MAX_FILE, RecoverySet, decode_secret, is_label,
+    Algorithm, Authenticator, Credential, MAX_AUTHENTICATORS, MAX_FILE, RecoverySet, decode_secret, exact,
+    is_label,
 };
 use crate::recovery;
 use crate::steps;
 
 const VERSION: i64 = 1;
+/// The first line.
+pub(super) const HEAD: &[u8] =
+    b"# Twinlock credential. Change it with `twinlock`: an edited file is refused.\n";
 const DIGITS: RangeInclusive<u8> = 6..=8;
 const PERIOD: RangeInclusive<u16> = 15..=120;
 const SALT_BYTES: RangeInclusive<usize> = 16..=64;
@@ -72,6 +77,13 @@ impl Credential {
         if bytes.len() > MAX_FILE {
             return Err(CredentialFault::TooLarge);
         }
+        match exact::read(bytes) {
+            Some(credential) => Ok(credential),
+            None => Self::parse_toml(bytes),
+        }
+    }
+
+    pub(super) fn parse_toml(bytes: &[u8]) -> Result<Self, CredentialFault> {
         let text = std::str::from_utf8(bytes).map_err(|fault| syntax(bytes, fault.valid_up_to()))?;
         // Only the position of toml's error is used: its text quotes the offending line.
         let document =
@@ -92,14 +104,7 @@ impl Credential {
         let recovery =
             file.optional_table("recovery")?.map(|table| recovery_set(table, bytes)).transpose()?;
         file.no_more()?;
-        let codes = recovery.as_ref().map_or(0, |set| set.hashes.len());
-        if expected_authenticators.is_some_and(|count| count != authenticators.len())
-            || expected_codes.is_some_and(|count| count != codes)
-        {
-            return Err(CredentialFault::Cut);
-        }
-        all_differ(&authenticators)?;
-        Ok(Self { authenticators, recovery })
+        whole(authenticators, recovery, expected_authenticators, expected_codes)
     }
 
     /// Writes the file's text, as [`Credential::parse`] reads it.
@@ -110,7 +115,7 @@ impl Credential {
         };
         let room = self.authenticators.iter().map(room_of).fold(2048, usize::saturating_add);
         let mut text = Zeroizing::new(String::with_capacity(room));
-        text.push_str("# Twinlock credential. Change it with `twinlock`: an edited file is refused.\n");
+        text.push_str(std::str::from_utf8(HEAD).unwrap_or_default());
         let codes = self.recovery.as_ref().map_or(0, |set| set.hashes.len());
         text.push_str(&format!("version = {VERSION}\nauthenticators = {}\n", self.authenticators.len()));
         text.push_str(&format!("recovery_codes = {codes}\n"));
@@ -166,63 +171,129 @@ fn all_differ(authenticators: &[Authenticator]) -> Result<(), CredentialFault> {
 
 fn authenticators(file: &mut Fields<'_>, bytes: &[u8]) -> Result<Vec<Authenticator>, CredentialFault> {
     let entries = file.array("authenticator")?;
-    if entries.is_empty() || entries.len() > MAX_AUTHENTICATORS {
-        return Err(CredentialFault::Field("the number of authenticators"));
-    }
+    count_is_right(entries.len())?;
     entries.iter().map(|entry| authenticator(table_of(entry, bytes)?, bytes)).collect()
 }
 
 fn authenticator(table: &DeTable<'_>, bytes: &[u8]) -> Result<Authenticator, CredentialFault> {
     let mut entry = Fields::of_table(table, bytes);
-    let id = entry.integer("id")?;
-    let label = entry.text("label")?;
-    if !is_label(label) {
-        return Err(CredentialFault::Field("a label"));
-    }
-    let secret = decode_secret(entry.text("secret")?).ok_or(CredentialFault::Field("a secret"))?;
-    let algorithm = entry.text("algorithm")?;
-    let algorithm = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]
-        .into_iter()
-        .find(|known| known.name() == algorithm)
-        .ok_or(CredentialFault::Field("an algorithm"))?;
-    let digits = entry.integer("digits")?;
-    if !DIGITS.contains(&digits) {
-        return Err(CredentialFault::Field("a number of digits"));
-    }
-    let period = entry.integer("period")?;
-    if !PERIOD.contains(&period) {
-        return Err(CredentialFault::Field("a period"));
-    }
-    let enrolled = entry.integer("enrolled")?;
+    let fields = AuthenticatorFields {
+        id: entry.integer("id")?,
+        label: entry.text("label")?,
+        secret: entry.text("secret")?,
+        algorithm: entry.text("algorithm")?,
+        digits: entry.integer("digits")?,
+        period: entry.integer("period")?,
+        enrolled: entry.integer("enrolled")?,
+    };
     entry.no_more()?;
-    Ok(Authenticator { id, label: label.to_owned(), secret, algorithm, digits, period, enrolled })
+    fields.checked()
 }
 
 fn recovery_set(table: &DeTable<'_>, bytes: &[u8]) -> Result<RecoverySet, CredentialFault> {
     let mut entry = Fields::of_table(table, bytes);
     let rounds = entry.integer("rounds")?;
-    if !recovery::ROUNDS.contains(&rounds) {
-        return Err(CredentialFault::Field("the recovery rounds"));
-    }
     let salt = HEXLOWER_PERMISSIVE
         .decode(entry.text("salt")?.as_bytes())
-        .ok()
-        .filter(|salt| SALT_BYTES.contains(&salt.len()))
-        .ok_or(CredentialFault::Field("the recovery salt"))?;
-    let texts = entry.array("hashes")?;
-    if texts.is_empty() || texts.len() > recovery::CODES {
-        return Err(CredentialFault::Field("the number of recovery hashes"));
-    }
+        .map_err(|_| CredentialFault::Field("the recovery salt"))?;
     let hash = |text: &Spanned<DeValue<'_>>| {
         let bytes = HEXLOWER_PERMISSIVE.decode(text.get_ref().as_str()?.as_bytes()).ok()?;
         <[u8; 32]>::try_from(bytes).ok()
     };
+    let texts = entry.array("hashes")?.iter();
     let hashes = texts
-        .iter()
         .map(|text| hash(text).ok_or(CredentialFault::Field("a recovery hash")))
         .collect::<Result<Vec<_>, _>>()?;
     entry.no_more()?;
-    Ok(RecoverySet { salt, rounds, hashes })
+    RecoveryFields { salt, rounds, hashes }.checked()
+}
+
+/// What stands in the file of one authenticator.
+pub(super) struct AuthenticatorFields<'a> {
+    pub(super) id: u32,
+    pub(super) label: &'a str,
+    pub(super) secret: &'a str,
+    pub(super) algorithm: &'a str,
+    pub(super) digits: u8,
+    pub(super) period: u16,
+    pub(super) enrolled: i64,
+}
+
+impl AuthenticatorFields<'_> {
+    /// # Errors
+    /// [`CredentialFault::Field`] for the first that is out of bounds.
+    pub(super) fn checked(self) -> Result<Authenticator, CredentialFault> {
+        let Self { id, label, secret, algorithm, digits, period, enrolled } = self;
+        if !is_label(label) {
+            return Err(CredentialFault::Field("a label"));
+        }
+        let secret = decode_secret(secret).ok_or(CredentialFault::Field("a secret"))?;
+        let algorithm = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512]
+            .into_iter()
+            .find(|known| known.name() == algorithm)
+            .ok_or(CredentialFault::Field("an algorithm"))?;
+        if !DIGITS.contains(&digits) {
+            return Err(CredentialFault::Field("a number of digits"));
+        }
+        if !PERIOD.contains(&period) {
+            return Err(CredentialFault::Field("a period"));
+        }
+        Ok(Authenticator { id, label: label.to_owned(), secret, algorithm, digits, period, enrolled })
+    }
+}
+
+/// What stands in the file of the recovery codes.
+pub(super) struct RecoveryFields {
+    pub(super) salt: Vec<u8>,
+    pub(super) rounds: u32,
+    pub(super) hashes: Vec<[u8; 32]>,
+}
+
+impl RecoveryFields {
+    /// # Errors
+    /// [`CredentialFault::Field`] for the first that is out of bounds.
+    pub(super) fn checked(self) -> Result<RecoverySet, CredentialFault> {
+        let Self { salt, rounds, hashes } = self;
+        if !recovery::ROUNDS.contains(&rounds) {
+            return Err(CredentialFault::Field("the recovery rounds"));
+        }
+        if !SALT_BYTES.contains(&salt.len()) {
+            return Err(CredentialFault::Field("the recovery salt"));
+        }
+        if hashes.is_empty() || hashes.len() > recovery::CODES {
+            return Err(CredentialFault::Field("the number of recovery hashes"));
+        }
+        Ok(RecoverySet { salt, rounds, hashes })
+    }
+}
+
+fn count_is_right(authenticators: usize) -> Result<(), CredentialFault> {
+    if (1..=MAX_AUTHENTICATORS).contains(&authenticators) {
+        Ok(())
+    } else {
+        Err(CredentialFault::Field("the number of authenticators"))
+    }
+}
+
+/// The credential of these parts, if they are as many as the file says (None: it says nothing), and all different.
+///
+/// # Errors
+/// [`CredentialFault::Cut`] or [`CredentialFault::Field`].
+pub(super) fn whole(
+    authenticators: Vec<Authenticator>,
+    recovery: Option<RecoverySet>,
+    expected_authenticators: Option<usize>,
+    expected_codes: Option<usize>,
+) -> Result<Credential, CredentialFault> {
+    count_is_right(authenticators.len())?;
+    let codes = recovery.as_ref().map_or(0, |set| set.hashes.len());
+    if expected_authenticators.is_some_and(|count| count != authenticators.len())
+        || expected_codes.is_some_and(|count| count != codes)
+    {
+        return Err(CredentialFault::Cut);
+    }
+    all_differ(&authenticators)?;
+    Ok(Credential { authenticators, recovery })
 }
 
 /// The keys of one table, each to be taken once; one that nobody takes is a fault.

@@ -1,12 +1,14 @@
 //! A record as bytes, in two slots of a file of fixed size.
 //!
 //! Layout of a slot, little-endian: magic (8 bytes), version (2), length of the payload (2), sequence (8),
-//! payload, the first 16 bytes of SHA-256 over all before it; the rest is zero. The sequence's parity says
+//! payload, CRC-64 over all before it (docs/decisions/0010); what follows is of no meaning. The sequence's parity says
 //! which slot it belongs to, so a slot copied to the other place is not taken for one.
+
+mod crc64;
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+use crc64::crc64;
 
 use super::{
     Acceptance, GraceStart, MAX_GRACES, MAX_REMEMBERED, MAX_USER, Record, Registered, RegisteredRecovery,
@@ -21,9 +23,9 @@ pub const SLOT_BYTES: usize = 4096;
 pub const FILE_BYTES: usize = 2 * SLOT_BYTES;
 
 const MAGIC: &[u8; 8] = b"TWINLOCK";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER: usize = 20;
-const CHECKSUM: usize = 16;
+const CHECKSUM: usize = 8;
 const MAX_SERVICE: usize = 64;
 
 /// Why a record cannot be read or written.
@@ -72,6 +74,14 @@ impl Slots {
             return Err(RecordFault::Size);
         }
         let (first, second) = file.split_at(SLOT_BYTES);
+        Self::of(first, second)
+    }
+
+    /// Reads the newest whole record from the beginnings of both slots: of each at least [`used`] bytes.
+    ///
+    /// # Errors
+    /// [`RecordFault`] when there is none.
+    pub fn of(first: &[u8], second: &[u8]) -> Result<Self, RecordFault> {
         let mut slots = [(first, header(first, 0)), (second, header(second, 1))];
         // The newest first. The other is checked too: were it damaged, it could have been a newer one.
         if sequence_of(&slots[0].1) < sequence_of(&slots[1].1) {
@@ -107,11 +117,13 @@ impl Slots {
     /// [`RecordFault::TooLarge`].
     pub fn create(record: &Record) -> Result<Vec<u8>, RecordFault> {
         let mut file = encode(record, 2)?;
+        file.resize(SLOT_BYTES, 0);
         file.extend(encode(record, 1)?);
+        file.resize(FILE_BYTES, 0);
         Ok(file)
     }
 
-    /// The bytes of the next slot and its offset in the file.
+    /// The bytes of the next slot and its offset in the file. What stands behind them in the slot stays.
     ///
     /// # Errors
     /// [`RecordFault::TooLarge`].
@@ -120,6 +132,13 @@ impl Slots {
         let offset = if sequence % 2 == 0 { 0 } else { SLOT_BYTES as u64 };
         Ok((encode(&self.record, sequence)?, offset))
     }
+}
+
+/// How many bytes of a slot say something, by its beginning; no more than [`SLOT_BYTES`]. Whether they are whole is another
+/// question.
+pub fn used(slot: &[u8]) -> usize {
+    let length = slot.get(10..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes);
+    usize::from(length).saturating_add(HEADER + CHECKSUM).min(SLOT_BYTES)
 }
 
 fn sequence_of(slot: &Result<(u64, usize), RecordFault>) -> u64 {
@@ -150,8 +169,7 @@ fn header(slot: &[u8], place: u64) -> Result<(u64, usize), RecordFault> {
 fn check(slot: &[u8], length: usize) -> Result<&[u8], RecordFault> {
     let end = HEADER.checked_add(length).ok_or(RecordFault::Damaged)?;
     let (body, rest) = slot.split_at_checked(end).ok_or(RecordFault::Damaged)?;
-    let sum: [u8; 32] = Sha256::digest(body).into();
-    if rest.get(..CHECKSUM) != sum.get(..CHECKSUM) {
+    if rest.get(..CHECKSUM) != Some(&crc64(body).to_le_bytes()) {
         return Err(RecordFault::Damaged);
     }
     body.get(HEADER..).ok_or(RecordFault::Damaged)
@@ -160,18 +178,17 @@ fn check(slot: &[u8], length: usize) -> Result<&[u8], RecordFault> {
 fn encode(record: &Record, sequence: u64) -> Result<Vec<u8>, RecordFault> {
     let payload = encode_payload(record)?;
     let length = u16::try_from(payload.len()).map_err(|_| RecordFault::TooLarge)?;
-    let mut slot = Vec::with_capacity(SLOT_BYTES);
+    let mut slot = Vec::with_capacity(HEADER.saturating_add(payload.len()).saturating_add(CHECKSUM));
     slot.extend_from_slice(MAGIC);
     slot.extend_from_slice(&VERSION.to_le_bytes());
     slot.extend_from_slice(&length.to_le_bytes());
     slot.extend_from_slice(&sequence.to_le_bytes());
     slot.extend_from_slice(&payload);
-    let sum: [u8; 32] = Sha256::digest(&slot).into();
-    slot.extend(sum.iter().take(CHECKSUM));
+    let sum = crc64(&slot);
+    slot.extend_from_slice(&sum.to_le_bytes());
     if slot.len() > SLOT_BYTES {
         return Err(RecordFault::TooLarge);
     }
-    slot.resize(SLOT_BYTES, 0);
     Ok(slot)
 }
 

@@ -1,0 +1,236 @@
+//! The credential's text exactly as [`Credential::to_text`] writes it, read in one pass without a TOML parser: what nearly
+//! every login reads. Whatever differs in a single byte is left to that parser, which also says what is wrong with it;
+//! nothing is accepted here that it would not read in the same way.
+
+use super::file::{AuthenticatorFields, RecoveryFields};
+use super::{Authenticator, Credential, RecoverySet};
+
+/// The credential; None when the text is not one that our own writer could have written.
+pub(super) fn read(bytes: &[u8]) -> Option<Credential> {
+    let mut text = Text(bytes);
+    text.literal(super::file::HEAD)?;
+    text.literal(b"version = 1\nauthenticators = ")?;
+    let authenticators = usize::try_from(text.number_line()?).ok()?;
+    text.literal(b"recovery_codes = ")?;
+    let codes = usize::try_from(text.number_line()?).ok()?;
+    // As many as the file has room for: a number that lies reserves no memory.
+    let mut found = Vec::with_capacity(authenticators.min(super::MAX_AUTHENTICATORS));
+    while text.literal(b"\n[[authenticator]]\nid = ").is_some() {
+        found.push(text.authenticator()?);
+    }
+    let mut recovery = None;
+    if text.literal(b"\n[recovery]\nsalt = \"").is_some() {
+        recovery = Some(text.recovery(codes)?);
+    }
+    if !text.0.is_empty() {
+        return None;
+    }
+    super::file::whole(found, recovery, Some(authenticators), Some(codes)).ok()
+}
+
+/// What is not yet read.
+struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    /// Takes exactly these bytes; None, and nothing taken, when others stand there.
+    fn literal(&mut self, expected: &[u8]) -> Option<()> {
+        self.0 = self.0.strip_prefix(expected)?;
+        Some(())
+    }
+
+    /// What stands before the next `end`, which is taken too.
+    fn until(&mut self, end: u8) -> Option<&'a [u8]> {
+        let place = self.0.iter().position(|&byte| byte == end)?;
+        let (before, rest) = self.0.split_at_checked(place)?;
+        self.0 = rest.get(1..)?;
+        Some(before)
+    }
+
+    /// A number that is not negative, in the one spelling that it is written in, and the end of its line.
+    fn number_line(&mut self) -> Option<i64> {
+        let digits = self.until(b'\n')?;
+        if digits.is_empty() || digits.len() > 18 || (digits.len() > 1 && digits.first() == Some(&b'0')) {
+            return None;
+        }
+        digits.iter().try_fold(0i64, |sum, digit| {
+            let digit = Some(digit).filter(|digit| digit.is_ascii_digit())?;
+            sum.checked_mul(10)?.checked_add(i64::from(digit.checked_sub(b'0')?))
+        })
+    }
+
+    fn authenticator(&mut self) -> Option<Authenticator> {
+        let id = u32::try_from(self.number_line()?).ok()?;
+        self.literal(b"label = \"")?;
+        // A label with an escape in it is rare enough for the other reader.
+        let label = std::str::from_utf8(self.until(b'"')?).ok().filter(|label| !label.contains('\\'))?;
+        self.literal(b"\nsecret = \"")?;
+        let secret = std::str::from_utf8(self.until(b'"')?).ok().filter(|secret| !secret.contains('\\'))?;
+        self.literal(b"\nalgorithm = \"")?;
+        let algorithm = std::str::from_utf8(self.until(b'"')?).ok()?;
+        self.literal(b"\ndigits = ")?;
+        let digits = u8::try_from(self.number_line()?).ok()?;
+        self.literal(b"period = ")?;
+        let period = u16::try_from(self.number_line()?).ok()?;
+        self.literal(b"enrolled = ")?;
+        let enrolled = self.number_line()?;
+        AuthenticatorFields { id, label, secret, algorithm, digits, period, enrolled }.checked().ok()
+    }
+
+    fn recovery(&mut self, codes: usize) -> Option<RecoverySet> {
+        let salt = hexadecimal(self.until(b'"')?)?;
+        self.literal(b"\nrounds = ")?;
+        let rounds = u32::try_from(self.number_line()?).ok()?;
+        self.literal(b"hashes = [\n")?;
+        let mut hashes = Vec::with_capacity(codes.min(crate::recovery::CODES));
+        while self.literal(b"  \"").is_some() {
+            hashes.push(hash(self.until(b'"')?)?);
+            self.literal(b",\n")?;
+        }
+        self.literal(b"]\n")?;
+        RecoveryFields { salt, rounds, hashes }.checked().ok()
+    }
+}
+
+/// The values of the lower case digits; 255 for what is none.
+static DIGITS: [u8; 256] = digits();
+
+const fn digits() -> [u8; 256] {
+    let mut table = [255; 256];
+    let mut rest: &mut [u8] = &mut table;
+    let mut byte = 0u8;
+    while let Some((entry, others)) = rest.split_first_mut() {
+        *entry = match byte {
+            b'0'..=b'9' => byte.wrapping_sub(b'0'),
+            b'a'..=b'f' => byte.wrapping_sub(b'a').wrapping_add(10),
+            _ => 255,
+        };
+        rest = others;
+        byte = byte.wrapping_add(1);
+    }
+    table
+}
+
+fn pair(high: u8, low: u8) -> Option<u8> {
+    let value = |digit: u8| DIGITS.get(usize::from(digit)).copied().filter(|value| *value < 16);
+    Some(value(high)? << 4 | value(low)?)
+}
+
+fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    pairs.iter().map(|&[high, low]| pair(high, low)).collect()
+}
+
+fn hash(text: &[u8]) -> Option<[u8; 32]> {
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    let mut hash = [0; 32];
+    if pairs.len() != hash.len() {
+        return None;
+    }
+    for (to, &[high, low]) in hash.iter_mut().zip(pairs) {
+        *to = pair(high, low)?;
+    }
+    Some(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::credential::Algorithm;
+
+    fn credential() -> impl Strategy<Value = Credential> {
+        let label = prop_oneof!["[a-z]{1,12}", "[ -~]{1,20}", "\\PC{1,8}"];
+        let algorithm = prop_oneof![Just(Algorithm::Sha1), Just(Algorithm::Sha256), Just(Algorithm::Sha512)];
+        let secret = prop::collection::vec(any::<u8>(), 10..40);
+        let one = (any::<u32>(), label, secret, algorithm, 6u8..=8, 15u16..=120, any::<i64>());
+        let hashes = prop::collection::vec(any::<[u8; 32]>(), 1..=10);
+        let set = (prop::collection::vec(any::<u8>(), 16..=64), 100_000u32..=1_000_000, hashes);
+        (prop::collection::vec(one, 1..4), prop::option::of(set)).prop_map(|(all, set)| Credential {
+            authenticators: all
+                .into_iter()
+                .map(|(id, label, secret, algorithm, digits, period, enrolled)| Authenticator {
+                    id,
+                    label,
+                    secret: secret.into(),
+                    algorithm,
+                    digits,
+                    period,
+                    enrolled: enrolled >> 8,
+                })
+                .collect(),
+            recovery: set.map(|(salt, rounds, hashes)| RecoverySet { salt, rounds, hashes }),
+        })
+    }
+
+    /// Changes of a text: what stands at a place is cut, repeated, or another letter.
+    fn damage() -> impl Strategy<Value = (u16, u8, u16, Option<char>)> {
+        let letter = prop_oneof![Just('"'), Just('\\'), Just('\n'), Just('0'), Just('_'), any::<char>()];
+        (any::<u16>(), 0u8..3, 0u16..80, prop::option::of(letter))
+    }
+
+    fn damaged(text: &str, (place, kind, length, letter): (u16, u8, u16, Option<char>)) -> String {
+        let letters: Vec<char> = text.chars().collect();
+        let place = usize::from(place) % letters.len();
+        let end = (place + usize::from(length)).min(letters.len());
+        let (before, piece, after) = (&letters[..place], &letters[place..end], &letters[end..]);
+        let piece: Vec<char> = match kind {
+            0 => letter.into_iter().collect(),
+            1 => piece.iter().chain(piece).copied().chain(letter).collect(),
+            _ => letter.into_iter().chain(piece.iter().copied()).collect(),
+        };
+        before.iter().chain(&piece).chain(after).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_our_writer_wrote_is_read_here_as_toml_reads_it(credential in credential()) {
+            let text = credential.to_text();
+            let plain = credential.authenticators.iter().all(|one| {
+                one.enrolled >= 0 && one.enrolled < 1_000_000_000_000_000_000 && !one.label.contains(['"', '\\'])
+            });
+            let (read, slow) = (read(text.as_bytes()), Credential::parse_toml(text.as_bytes()));
+            prop_assert_eq!(read.is_some(), plain && slow.is_ok());
+            if let Some(read) = read {
+                prop_assert_eq!(read.to_text(), slow.unwrap().to_text());
+            }
+        }
+
+        #[test]
+        fn nothing_is_read_here_that_toml_would_read_in_another_way(
+            credential in credential(),
+            changes in prop::collection::vec(damage(), 1..3),
+        ) {
+            let text = changes.into_iter().fold(credential.to_text().to_string(), |text, change| {
+                if text.is_empty() { text } else { damaged(&text, change) }
+            });
+            if let Some(read) = read(text.as_bytes()) {
+                let slow = Credential::parse_toml(text.as_bytes());
+                prop_assert!(slow.is_ok());
+                prop_assert_eq!(read.to_text(), slow.unwrap().to_text());
+            }
+        }
+    }
+
+    #[test]
+    fn a_usual_credential_needs_no_toml_parser() {
+        let authenticator = Authenticator {
+            id: 1,
+            label: "phone".into(),
+            secret: vec![7; 20].into(),
+            algorithm: Algorithm::Sha1,
+            digits: 6,
+            period: 30,
+            enrolled: 1_764_000_000,
+        };
+        let set = RecoverySet { salt: vec![9; 16], rounds: 100_000, hashes: vec![[1; 32]; 10] };
+        for recovery in [None, Some(set)] {
+            let credential = Credential { authenticators: vec![authenticator.clone()], recovery };
+            assert!(read(credential.to_text().as_bytes()).is_some());
+        }
+    }
+}
