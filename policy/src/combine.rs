@@ -47,7 +47,7 @@ impl Respite {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Verdict<'p> {
     pub requirement: Requirement,
-    /// `require_mfa = "report"`: `true` would have required.
+    /// `require_mfa = "report"`: `true` would have required. Of one rule or the top; meaningless once combined.
     pub report: bool,
     pub unenrolled: Unenrolled,
     pub enroll_here: bool,
@@ -75,16 +75,14 @@ impl<'p> Verdict<'p> {
             (_, Requirement::Exempt) => self.remember,
             _ => self.remember.min(other.remember),
         };
-        let report = self.report || other.report;
         if self.requirement > other.requirement {
-            return Verdict { remember, report, ..self };
+            return Verdict { remember, ..self };
         }
         if self.requirement < other.requirement {
-            return Verdict { remember, report, ..other };
+            return Verdict { remember, ..other };
         }
         Verdict {
             remember,
-            report,
             unenrolled: self.unenrolled.max(other.unenrolled),
             enroll_here: self.enroll_here && other.enroll_here,
             respite: self.respite.stricter(other.respite),

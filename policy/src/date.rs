@@ -105,10 +105,31 @@ mod tests {
     }
 
     #[test]
+    fn every_day_of_eight_centuries_follows_the_day_before() {
+        let (mut year, mut month, mut day) = (1600_u16, 1_u8, 1_u8);
+        let first = Date { year, month, day }.days();
+        for number in first..first + 2 * 146_097 {
+            let date = Date { year, month, day };
+            assert_eq!((Date::of(number * DAY), Date::of(number * DAY + DAY - 1)), (date, date));
+            assert_eq!(date.days(), number, "{date}");
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last =
+                [31, 28 + u8::from(leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][usize::from(month - 1)];
+            (year, month, day) = match (month, day) {
+                (12, 31) => (year + 1, 1, 1),
+                _ if day == last => (year, month + 1, 1),
+                _ => (year, month, day + 1),
+            };
+        }
+        assert_eq!((year, month, day), (2400, 1, 1));
+    }
+
+    #[test]
     fn instants_need_an_offset_and_come_back_as_written() {
         for (text, unix) in [
             ("2027-01-31T00:00:00Z", Some(1_801_353_600)),
             ("2027-01-31T01:30:00+01:30", Some(1_801_353_600)),
+            ("2027-01-31T01:31:05+01:30", Some(1_801_353_665)),
             ("2027-01-31T00:00:00", None),
             ("2027-01-31", None),
         ] {

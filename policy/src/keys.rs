@@ -74,15 +74,18 @@ pub(crate) fn mend_unknown(level: Level, key: &str) -> String {
         };
     }
     match known(level).map(|name| (distance(key, name), name)).min() {
-        Some((0..=2, name)) => format!("perhaps {name} was meant: {}", example(name)),
+        Some((0..=NEAR, name)) => format!("perhaps {name} was meant: {}", example(name)),
         _ => format!("remove it; known here are: {}", known(level).collect::<Vec<_>>().join(", ")),
     }
 }
 
+/// A key that differs in so many letters was perhaps meant.
+const NEAR: usize = 2;
+
 /// How many letters to add, drop or change (Levenshtein), upper and lower case being the same.
 fn distance(written: &str, known: &str) -> usize {
-    // A key that long is near to nothing, and the table below would be as large as the text.
-    if written.len() > 40 {
+    // So much longer or shorter is not near; and for a very long key, the table below would be as large as the text.
+    if written.len().abs_diff(known.len()) > NEAR {
         return usize::MAX;
     }
     // Of the letters of `written` so far, which are none, to all of `known`; and to each of its beginnings but the empty one.
@@ -118,6 +121,10 @@ mod tests {
             (Level::Throttle, "issuer", "move issuer to the top"),
             (Level::DropIn, "require_mfa", "move require_mfa to policy.toml"),
             (Level::DropIn, "throttle", "move throttle to policy.toml"),
+            // Two letters more, two others, three more.
+            (Level::Top, "issuerxx", "perhaps issuer was meant"),
+            (Level::Top, "xxsuer", "perhaps issuer was meant"),
+            (Level::Top, "issuerxxx", "remove it"),
             (Level::Top, "colour", "remove it; known here are: require_mfa, "),
             (Level::Top, "", "remove it"),
         ] {

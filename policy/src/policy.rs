@@ -141,6 +141,7 @@ impl Reading {
             for error in errors {
                 syntax(&mut reader, &error, earlier);
             }
+            in_order(&mut self.faults, earlier);
             return;
         }
         for (key, value) in document.get_ref() {
@@ -165,9 +166,13 @@ impl Reading {
         if level == Level::Trial {
             trial::check(&mut reader, document.get_ref());
         }
-        // The tree is sorted by key; people read from top to bottom.
-        self.faults.get_mut(earlier..).unwrap_or_default().sort_by_key(|fault| (fault.line, fault.column));
+        in_order(&mut self.faults, earlier);
     }
+}
+
+/// The tree is sorted by key, and the parser checks values last; people read from top to bottom.
+fn in_order(faults: &mut [Fault], earlier: usize) {
+    faults.get_mut(earlier..).unwrap_or_default().sort_by_key(|fault| (fault.line, fault.column));
 }
 
 /// Notes a syntax error; of several in one line only the first, since the others mostly follow from it.

@@ -58,7 +58,6 @@ fn require_mfa(reader: &mut Reader<'_>, key: &Key<'_>, value: &Value<'_>) -> Opt
     let meaning = match value.get_ref() {
         DeValue::Boolean(true) => RequireMfa::True,
         DeValue::Boolean(false) => RequireMfa::False,
-        DeValue::String(word) if word == "report" => RequireMfa::Report,
         DeValue::String(word) if word == "true" || word == "false" => {
             reader.refuse(key, value, format_args!("{word} is written without quotes"));
             return None;

@@ -75,6 +75,31 @@ const FAULTS: &[(&str, u32, u32, &str, &str)] = &[
     ("require_mfa = true\nissuer = \"a:b\"\n", 2, 10, "colon", "issuer = "),
     ("require_mfa = true\nissuer = \" \"\n", 2, 10, "empty", "issuer = "),
     ("require_mfa = true\nhelp = \"a\\nb\"\n", 2, 8, "control character", "help = "),
+    (
+        concat!(
+            "require_mfa = true\nhelp = \"",
+            "1234567890123456789012345678901234567890123456789012345678901234567",
+            "1234567890123456789012345678901234567890123456789012345678901234567",
+            "1234567890123456789012345678901234567890123456789012345678901234567",
+            "\"\n"
+        ),
+        2,
+        8,
+        "longer than 200 characters",
+        "help = ",
+    ),
+    // What is quoted of a text is its beginning.
+    (
+        concat!(
+            "require_mfa = true\nhelp = \"ok\"\nremember = \"",
+            "123456789012345678901234567890123456789012345678901234567890",
+            "a line of a log stays a line\"\n"
+        ),
+        3,
+        12,
+        "\"123456789012345678901234567890123456789012345678901234567890\" is not a number",
+        "remember = ",
+    ),
     ("require_mfa = true\ncredential_store = \"etc\"\n", 2, 20, "not a known word", "\"home\" or \"system\""),
     ("require_mfa = true\nenroll_at = \"sshd\"\n", 2, 13, "a list in brackets", "enroll_at = ["),
     ("require_mfa = true\nenroll_at = [\"sshd\", 7]\n", 2, 22, "the number 7", "enroll_at = ["),
@@ -217,6 +242,10 @@ fn assert_strictest(policy: &Policy, what: &str) {
     assert!(policy.account_required("sshd") && !policy.account_required("login"), "{what}");
     assert_eq!(decision.reason.key, "fault", "{what}");
     assert!(decision.reason.to_string().contains("the policy is broken"), "{what}");
+    let shown: Vec<_> = policy.settings().into_iter().map(|set| (set.key, set.value, set.from)).collect();
+    for (key, value) in [("require_mfa", "true"), ("unenrolled", "\"deny\"")] {
+        assert!(shown.contains(&(key, value.to_owned(), None)), "{what}: {shown:?}");
+    }
 }
 
 #[test]
@@ -290,6 +319,12 @@ fn all_faults_are_named_at_once_in_the_order_of_the_files() {
     let p = "policy.toml";
     assert_eq!(places, [("a.toml", 1), ("b.toml", 2), (p, 1), (p, 2), (p, 4), (p, 5), (p, 5), (p, 6)]);
     assert!(decide(&policy, &ana()).reason.to_string().contains("(and 7 more)"));
+}
+
+#[test]
+fn of_several_syntax_errors_in_a_line_one_is_named_and_those_of_other_lines_too() {
+    let lines = |text: &str| policy(text).faults().iter().map(|f| f.line.unwrap()).collect::<Vec<_>>();
+    assert_eq!(lines("require_mfa = on on on\nhelp = = =\nattempts = 3\nissuer = = \"a\n"), [1, 2, 4]);
 }
 
 #[test]

@@ -72,7 +72,9 @@ fn a_rule_that_is_never_reached_is_warned_of() {
 #[test]
 fn shared_names_and_a_local_sshd_are_warned_of_but_no_faults() {
     let text = "require_mfa = true\n[[rule]]\nname = \"x\"\nusers = [\"a\"]\n[[rule]]\nname = \"x\"\nusers = [\"b\"]\n\
-                [[rule]]\nservices = [\"sshd\"]\nnetworks = [\"local\"]\n";
+                [[rule]]\nservices = [\"sshd\"]\nnetworks = [\"local\"]\n\
+                [[rule]]\nservices = [\"sshd\"]\nnetworks = [\"local\", \"10.0.0.0/8\"]\n\
+                [[rule]]\nservices = [\"login\"]\nnetworks = [\"local\"]\n";
     assert_eq!(
         warnings(text, NOW),
         [
@@ -184,4 +186,13 @@ fn show_lists_what_is_in_force_and_where_it_stands() {
     assert_eq!(rule.networks(), ["local", "10.0.0.0/8"]);
     assert_eq!((rule.users().count(), rule.services().count(), rule.exempt_until()), (0, 0, None));
     assert_eq!(rule.settings()[0].value, "\"3600s\"");
+    assert_eq!((rule.reason(), rule.approved_by()), (None, None));
+    let policy = sound(&format!(
+        "require_mfa = true\n[[rule]]\nusers = [\"edi\", \"ana\"]\nservices = [\"su\", \"sshd\"]\n{EXEMPT}"
+    ));
+    let rule = policy.rules().next().unwrap();
+    assert_eq!(rule.users().collect::<Vec<_>>(), ["edi", "ana"]);
+    assert_eq!(rule.services().collect::<Vec<_>>(), ["su", "sshd"]);
+    assert_eq!((rule.reason(), rule.approved_by()), (Some("r"), Some("a")));
+    assert_eq!(rule.exempt_until().map(|date| date.to_string()).as_deref(), Some("2027-03-01"));
 }

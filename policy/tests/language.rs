@@ -71,6 +71,16 @@ fn every_key_of_the_top_is_heeded() {
 }
 
 #[test]
+fn the_largest_and_the_equal_are_not_too_much() {
+    let longest = "x".repeat(200);
+    let policy = sound(&format!(
+        "require_mfa = true\nhelp = \"{longest}\"\nremember = \"90d\"\n\
+         [throttle]\nfirst_wait = \"1m\"\nlongest_wait = \"1m\"\nfree_failures = 20\ndisable_after = 21\n"
+    ));
+    assert_eq!((policy.help(), decide(&policy, &ana()).remember), (Some(longest.as_str()), 90 * 86_400));
+}
+
+#[test]
 fn what_a_rule_leaves_out_comes_from_the_top_each_key_for_itself() {
     let top = "require_mfa = true\nunenrolled = \"deny\"\nenroll_by = 2027-01-31\ngrace_days = 7\nremember = \"1h\"\n\
                enroll_at = [\"sshd\"]\n[[rule]]\nname = \"r\"\nusers = [\"ana\"]\n";
@@ -223,6 +233,7 @@ fn grace_ends_at_the_earlier_of_date_and_days_and_never_outlives_a_clock() {
         (days, Some(NOW - DAY), NOW, false, Grace::Until(NOW + 6 * DAY)),
         (days, Some(NOW - week), NOW, false, Grace::Over(Some(NOW))),
         (days, Some(NOW - week + 1), NOW, false, Grace::Until(NOW + 1)),
+        (days, Some(NOW), NOW, false, Grace::Until(NOW + week)),
         (days, Some(NOW + 1), NOW, false, Grace::Over(None)),
         (days, Some(NOW), NOW, true, Grace::Over(None)),
         (days, Some(i64::MAX), NOW, false, Grace::Over(None)),
@@ -263,4 +274,12 @@ fn a_grace_key_follows_the_setting_and_not_its_place() {
         key("require_mfa = true\ngrace_days = 3\n[[rule]]\nname = \"pilot\"\nusers = [\"ana\"]\n")
     );
     assert_eq!(top.0, 0x28720365c5e7476a, "ledgers hold this number");
+    // Without a name, by the file and the number there.
+    let nameless = "[[rule]]\nusers = [\"ana\"]\ngrace_days = 3\n";
+    let of_file = |path| {
+        let policy = Policy::parse(&file("policy.toml", "require_mfa = true\n"), &[file(path, nameless)]);
+        decide(&policy, &ana()).grace_key.unwrap()
+    };
+    assert_ne!(of_file("policy.d/a.toml"), of_file("policy.d/b.toml"));
+    assert_eq!(of_file("policy.toml"), key(&format!("require_mfa = true\n{nameless}")));
 }

@@ -79,6 +79,8 @@ fn a_trial_that_does_not_say_when_it_holds_makes_the_strictest_policy() {
         assert!(fault.message.contains(message), "{trial}\n{fault}");
         assert_eq!(decide(&policy, &ana()).requirement, Requirement::Required);
     }
+    let week = compose(NEW, NOW, NOW + 7 * DAY, "boot-1");
+    assert_eq!(in_force(&week, &MOMENT).1, TrialState::Holds { until: NOW + 7 * DAY });
     let hidden = SourceFile { path: "trial.toml", text: Err("it is a symlink".to_owned()) };
     let (policy, state) = Policy::in_force(&file("policy.toml", MAIN), &[], Some(&hidden), &MOMENT);
     assert_eq!((state, policy.faults().len()), (TrialState::Broken, 1));
