@@ -18,6 +18,8 @@ fn main() {
     let client = Path::new(&out).join("pamclient");
     let stage = Path::new(&out).join("pam_stage.so");
     compile(&client, &["client/pamclient.c", "client/host_state.c", "-lpam"]);
+    let threads = Path::new(&out).join("threadclient");
+    compile(&threads, &["client/threadclient.c", "-pthread", "-lpam"]);
     compile(&stage, &["-shared", "-fPIC", "-fvisibility=hidden", "client/pam_stage.c", "-lpam", "-ldl"]);
     let faults = Path::new(&out).join("allocation_faults.so");
     // Not as builtins: the compiler would make calloc call itself.
@@ -29,6 +31,7 @@ fn main() {
     compile(&source, &["-shared", "-fPIC", "-fvisibility=hidden", "client/nss_source.c"]);
     println!("cargo::rustc-env=TWINLOCK_NSS_SOURCE={}", source.display());
     println!("cargo::rustc-env=TWINLOCK_PAMCLIENT={}", client.display());
+    println!("cargo::rustc-env=TWINLOCK_THREADCLIENT={}", threads.display());
     println!("cargo::rustc-env=TWINLOCK_PAM_STAGE={}", stage.display());
     println!("cargo::rustc-env=TWINLOCK_ALLOCATION_FAULTS={}", faults.display());
 }

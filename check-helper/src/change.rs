@@ -55,9 +55,8 @@ pub fn run(visit: &Visit<'_>) -> Answer {
         Ok(accepted) => accepted,
         Err(answer) => return answer,
     };
-    let now = clock::now();
     let changed = Ledger::new(visit.paths)
-        .change(visit.user(), now, |change| commit(visit, change, current.as_deref(), &new, confirmed, now));
+        .change(visit.user(), |change| commit(visit, change, current.as_deref(), &new, confirmed));
     match changed {
         Ok(Outcome::Done) => done(visit, current.as_deref(), &new, accepted.as_ref()),
         // The answer is used up, and whoever is to try again must know.
@@ -104,8 +103,8 @@ fn commit(
     current: Option<&Identified>,
     new: &Credential,
     confirmed: Option<Confirmed>,
-    now: i64,
 ) -> (Outcome, Keep) {
+    let now = change.now;
     if change.repaired {
         return (Outcome::Repaired, Keep::Record);
     }

@@ -1,7 +1,7 @@
 //! `disable` and `enable`: the user's own switch, for where a code is not required. Either takes a code.
 
 use twinlock_system::ledger::Keep;
-use twinlock_system::{clock, Ledger, Trouble};
+use twinlock_system::{Ledger, Trouble};
 
 use crate::answer::Answer;
 use crate::audit::{send, Level};
@@ -46,7 +46,7 @@ pub fn run(visit: &Visit<'_>, turn: Turn) -> Answer {
         Ok(accepted) => accepted,
         Err(answer) => return answer,
     };
-    let turned = Ledger::new(visit.paths).change(visit.user(), clock::now(), |change| {
+    let turned = Ledger::new(visit.paths).change(visit.user(), |change| {
         // The answer was right, so the user was enrolled a moment ago; if not now, an administrator has reset them.
         let still = change.record.enrolled;
         change.record.switched_off = still && turn == Turn::Off;

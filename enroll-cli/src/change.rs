@@ -189,9 +189,8 @@ fn directly(whose: &Whose<'_>, edit: &Edit<'_>, held: &Held) -> Result<Credentia
         let (current, place) = whose.credential()?;
         let new = made(edit, Some(&current))?;
         held.check()?;
-        let now = clock::now();
         let outcome = Ledger::new(whose.paths)
-            .change(&whose.user, now, |change| commit(whose, edit, (&current, place), &new, change, now))?;
+            .change(&whose.user, |change| commit(whose, edit, (&current, place), &new, change))?;
         match outcome {
             Under::Done => return Ok(new),
             Under::Anew => {}
@@ -209,7 +208,6 @@ fn commit(
     (current, place): (&Credential, Place),
     new: &Credential,
     change: Change<'_>,
-    now: i64,
 ) -> (Under, Keep) {
     if change.repaired {
         return (Under::Failed(Error::LedgerRepaired), Keep::Record);
@@ -231,7 +229,7 @@ fn commit(
     };
     let mut others = new.clone();
     others.authenticators.retain(|one| !is_new(one));
-    let mut next = match record.edited(Some(current), &others, None, now) {
+    let mut next = match record.edited(Some(current), &others, None, change.now) {
         Ok(next) => next,
         Err(fault) => return (Under::Failed(Error::Edit(fault)), Keep::Nothing),
     };
@@ -278,7 +276,7 @@ pub fn first_by_root(
     new: &Credential,
     step: Option<u64>,
 ) -> Result<(), Error> {
-    Ledger::new(whose.paths).change(&whose.user, clock::now(), |change| {
+    Ledger::new(whose.paths).change(&whose.user, |change| {
         let failed = |error: Error| (Err(error), Keep::Nothing);
         if change.record.enrolled {
             return failed(Error::CredentialChanged);

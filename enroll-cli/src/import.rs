@@ -314,7 +314,7 @@ impl Importing<'_> {
         if let Some(place) = place {
             credential::write(self.paths, user, place, new.to_text().as_bytes())?;
         }
-        let registered = Ledger::new(self.paths).change(user, clock::now(), |change| {
+        let registered = Ledger::new(self.paths).change(user, |change| {
             register(change.record, &new, tokens);
             ((), Keep::Record)
         });

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use twinlock_system::credential::{self, Place};
 use twinlock_system::ledger::Keep;
-use twinlock_system::{Ledger, Paths, User, clock};
+use twinlock_system::{Ledger, Paths, User};
 
 use crate::caller::Caller;
 use crate::cli::{Move, Store};
@@ -50,7 +50,7 @@ fn whose_to(whose: &Whose<'_>, to: Place) -> Result<bool, Error> {
         return Err(Error::NoHome(whose.user.home.clone()));
     }
     // Under the lock, so that no change comes between reading and writing.
-    Ledger::new(whose.paths).change(&whose.user, clock::now(), |_| (carry(whose, to), Keep::Nothing))?
+    Ledger::new(whose.paths).change(&whose.user, |_| (carry(whose, to), Keep::Nothing))?
 }
 
 fn carry(whose: &Whose<'_>, to: Place) -> Result<bool, Error> {

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use twinlock_system::ledger::Keep;
-use twinlock_system::{Ledger, Paths, clock};
+use twinlock_system::{Ledger, Paths};
 
 use crate::caller::Caller;
 use crate::cli::Own;
@@ -70,7 +70,7 @@ fn directly(on: bool, whose: &Whose<'_>) -> Result<bool, Error> {
     if !on && whose::is_required(&in_force::read(whose.paths).policy, &whose.user) {
         return Err(Error::Required(whose.other().map(str::to_owned)));
     }
-    Ledger::new(whose.paths).change(&whose.user, clock::now(), |change| {
+    Ledger::new(whose.paths).change(&whose.user, |change| {
         if !change.record.enrolled {
             return (Err(Error::NotRegisteredYet), Keep::Nothing);
         }

@@ -42,7 +42,7 @@ pub fn run(options: &cli::Unlock, caller: &Caller, paths: &Paths) -> Result<Exit
             // Bringing a record back to a time that is long past would let used codes in again.
             return Err(Error::Clock(now));
         }
-        let unlocked = unlock(user, now, paths)?;
+        let unlocked = unlock(user, paths)?;
         if unlocked.changed {
             act.note("failures", &unlocked.failures.to_string());
             act.note("was_disabled", if unlocked.was_disabled { "yes" } else { "no" });
@@ -61,7 +61,7 @@ pub fn run(options: &cli::Unlock, caller: &Caller, paths: &Paths) -> Result<Exit
     })
 }
 
-fn unlock(user: User, now: i64, paths: &Paths) -> Result<Unlocked, Error> {
+fn unlock(user: User, paths: &Paths) -> Result<Unlocked, Error> {
     let ledger = Ledger::new(paths);
     let limits = limits(&in_force::read(paths).policy);
     let nothing = Unlocked {
@@ -78,7 +78,8 @@ fn unlock(user: User, now: i64, paths: &Paths) -> Result<Unlocked, Error> {
         return Ok(nothing);
     }
     let credential = known_credential(&user, paths);
-    let unlocked = ledger.change(&user, now, |change| {
+    let unlocked = ledger.change(&user, |change| {
+        let now = change.now;
         let before = change.record.clone();
         change.record.unlock(now, credential.as_ref());
         let unlocked = Unlocked {

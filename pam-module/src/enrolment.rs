@@ -87,7 +87,7 @@ impl Enrolment<'_> {
     fn set_up(&mut self, place: &key::Place<'_>) -> Outcome {
         let mut want = key::Want::Same;
         for _ in 0..KEYS {
-            let (shown, again) = match place.key(want, clock::now()) {
+            let (shown, again) = match place.key(want) {
                 Ok(key) => key,
                 Err(fault) => return self.unavailable(fault),
             };
@@ -204,7 +204,7 @@ impl Enrolment<'_> {
         };
         // Under the lock, so that of two logins that enrol at once one is told that it was too late, and the
         // credential of the other stays. Nobody types meanwhile.
-        let finished = Ledger::new(self.paths).change(user, now, |change| {
+        let finished = Ledger::new(self.paths).change(user, |change| {
             let written = match (read(self.paths, user), change.record.enrolled) {
                 (Ok(Found::Absent), false) => match place.is_ours_alone(shown) {
                     Ok(true) => write(self.paths, user, stored, credential.to_text().as_bytes()),

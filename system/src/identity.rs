@@ -1,10 +1,12 @@
 //! Acting as a user on the file system: their fsuid, fsgid and groups, for the length of one closure.
 //!
-//! Only this thread's file-system identity changes (and, since the kernel's groups are set through libc, the
-//! process's supplementary groups). Whatever the closure does, the old identity is back before this returns;
-//! a panic included.
+//! Only this thread's identity changes, its supplementary groups too: the kernel keeps them by thread, and only libc
+//! sets them for all. A host may let two users in at once in two threads, and one login must not take the groups of the
+//! other for the host's own and leave them behind. Whatever the closure does, the old identity is back before this
+//! returns; a panic included.
 
-use nix::unistd::{Gid, Uid, geteuid, getgroups, setfsgid, setfsuid, setgroups};
+use nix::unistd::{Gid, Uid, geteuid, getgroups, setfsgid, setfsuid};
+use rustix::thread::set_thread_groups;
 
 use crate::{Fault, User};
 
@@ -61,7 +63,7 @@ struct Before {
 impl Before {
     fn take(user: &User, wanted: &[Gid]) -> Result<Self, Fault> {
         let groups = getgroups().map_err(|_| Fault::Identity("getgroups"))?;
-        setgroups(wanted).map_err(|_| Fault::Identity("setgroups"))?;
+        set_groups(wanted).map_err(|_| Fault::Identity("setgroups"))?;
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         // The gid first: once the fsuid is the user's, the capability to change the other may be gone.
         let fsgid = setfsgid(gid);
@@ -81,13 +83,19 @@ impl Before {
         }
         setfsuid(self.fsuid);
         setfsgid(self.fsgid);
-        let groups = setgroups(&self.groups);
+        let groups = set_groups(&self.groups);
         self.restored = true;
         if groups.is_err() || setfsuid(self.fsuid) != self.fsuid || setfsgid(self.fsgid) != self.fsgid {
             return Err(Fault::Identity("the old identity did not come back"));
         }
         Ok(())
     }
+}
+
+/// Of this thread alone.
+fn set_groups(groups: &[Gid]) -> rustix::io::Result<()> {
+    let groups: Vec<_> = groups.iter().map(|group| rustix::thread::Gid::from_raw(group.as_raw())).collect();
+    set_thread_groups(&groups)
 }
 
 impl Drop for Before {

@@ -21,7 +21,7 @@ use twinlock_verifier::Record;
 use twinlock_verifier::record::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots, used};
 
 use crate::file::{self, Expected};
-use crate::{Fault, Paths, User, faults};
+use crate::{Fault, Paths, User, clock, faults};
 
 /// How long a login waits for another one of the same user.
 pub const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -51,6 +51,9 @@ pub struct Change<'a> {
     pub record: &'a mut Record,
     /// One of its copies was damaged, so every code that may have been used was just counted as used.
     pub repaired: bool,
+    /// Unix seconds, read once the lock was held. A process can be stopped before that for as long as somebody likes,
+    /// and what it knew of the time then would end the waits that others were given meanwhile.
+    pub now: i64,
 }
 
 impl Ledger {
@@ -95,28 +98,24 @@ impl Ledger {
     }
 
     /// Changes a user's record under its lock, and makes the change durable. The record is made first if
-    /// there is none. Should a copy be damaged, whatever could have been used by `now` counts as used.
+    /// there is none. Should a copy be damaged, whatever could have been used by now counts as used.
     ///
     /// # Errors
     /// A [`Fault`]; then nobody may be told what `change` returned, and it is not returned.
-    pub fn change<T>(
-        &self,
-        user: &User,
-        now: i64,
-        change: impl FnOnce(Change<'_>) -> (T, Keep),
-    ) -> Result<T, Fault> {
+    pub fn change<T>(&self, user: &User, change: impl FnOnce(Change<'_>) -> (T, Keep)) -> Result<T, Fault> {
         // Asked before anything is evaluated, so that a right and a wrong code get the same answer.
         file::allowed_to_write(FILE_BYTES)?;
         let path = self.path(user);
         let folder = self.open_folder()?;
         let opened = self.locked(&folder, user, &path)?;
         let mut slots = opened.decode(&path, user)?;
+        let now = clock::now();
         let repaired = !slots.whole;
         if repaired {
             slots.record.burn(now);
         }
         faults::point("ledger before the change");
-        let (outcome, keep) = change(Change { record: &mut slots.record, repaired });
+        let (outcome, keep) = change(Change { record: &mut slots.record, repaired, now });
         faults::point("ledger before the write");
         if keep == Keep::Record || repaired {
             let (bytes, offset) =

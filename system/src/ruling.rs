@@ -80,7 +80,7 @@ impl Ruling {
         let Some(key) = self.decision.grace_key.filter(|_| self.grace_start().is_none()) else {
             return Ok(());
         };
-        Ledger::new(paths).change(&self.user, self.now, |change| {
+        Ledger::new(paths).change(&self.user, |change| {
             let graces = &mut change.record.graces;
             // The first start stays: two rules in turn must not renew each other's days.
             if graces.iter().all(|grace| grace.rule != key.0) && graces.len() < MAX_GRACES {

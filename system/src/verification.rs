@@ -45,7 +45,6 @@ pub fn check(
     policy: &Policy,
 ) -> Result<Judged, Fault> {
     let limits = limits(policy);
-    let now = clock::now();
     // Slow, so before the lock.
     let recovery_hash = match (typed, &credential.recovery) {
         (Typed::Recovery(code), Some(set)) => Some(recovery::hash(code, &set.salt, set.rounds)),
@@ -61,18 +60,7 @@ pub fn check(
     if !shaped {
         return Ok(Judged::Verdict(Verdict::Rejected(Rejection::Unshaped)));
     }
-    let request = Request {
-        typed,
-        recovery_hash,
-        credential,
-        now,
-        built: clock::BUILT,
-        source: place.source,
-        service: place.service,
-        policy: policy.hash(),
-        limits: &limits,
-    };
-    Ledger::new(paths).change(user, now, |change| {
+    Ledger::new(paths).change(user, |change| {
         if change.repaired {
             return (Judged::Repaired, Keep::Record);
         }
@@ -80,10 +68,21 @@ pub fn check(
         if place.was_enrolled && !change.record.enrolled {
             return (Judged::Verdict(Verdict::Rejected(Rejection::Unregistered)), Keep::Nothing);
         }
+        let request = Request {
+            typed,
+            recovery_hash,
+            credential,
+            now: change.now,
+            built: clock::BUILT,
+            source: place.source,
+            service: place.service,
+            policy: policy.hash(),
+            limits: &limits,
+        };
         let before = change.record.clone();
         let verdict = judge(&request, change.record);
         if place.remember > 0 && matches!(verdict, Verdict::Accepted(_)) {
-            change.record.remember(place.service, place.source, now);
+            change.record.remember(place.service, place.source, change.now);
         }
         // A wait that was brought down to its bound is kept too, or it would never end.
         let keep =

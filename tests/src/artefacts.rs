@@ -32,6 +32,11 @@ pub fn pamclient() -> &'static Path {
     Path::new(env!("TWINLOCK_PAMCLIENT"))
 }
 
+/// The PAM application of `client/` that logs in from several threads.
+pub fn threadclient() -> &'static Path {
+    Path::new(env!("TWINLOCK_THREADCLIENT"))
+}
+
 /// The PAM module for the stage around the one under test, of `client/`.
 pub fn pam_stage() -> &'static Path {
     Path::new(env!("TWINLOCK_PAM_STAGE"))

@@ -1,6 +1,7 @@
 //! Many at once, one that stands still, and one who tries for others: what they share, and what they must not.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -157,6 +158,60 @@ fn a_su_that_is_stopped_inside_the_lock_delays_its_own_user_for_a_bounded_time_a
     drop(stopped);
     drop(host);
     count_faults("a_su_stopped_inside_the_lock", 1);
+}
+
+/// Whoever runs `su` may stop it between its question and the lock, and let it go on when others were told to wait: what it
+/// knew of the time must not end their waits.
+#[test]
+fn a_su_that_was_stopped_before_the_lock_ends_no_wait() {
+    let host = Host::that_requires_codes();
+    host.policy("require_mfa = true\n[throttle]\nfirst_wait = \"2s\"\n");
+    let maria = host.add_user("maria", "secret");
+    host.add_user("mallory", "third");
+    let phone = Phone::of(&maria);
+    let su = || PamClient::new(&host, "till").user("maria").setuid_for("mallory").chain("authenticate");
+    let mut stopped = su().start();
+    stopped.expect_prompt("Verification code: ");
+    // The last call before the record is opened asks for the limit of file size.
+    let strace =
+        ["-o", "/tmp/trace", "-e", "trace=prlimit64", "-e", "inject=prlimit64:signal=STOP:when=1", "-p"];
+    let traced = stopped.process_id().to_string();
+    let mut tracer =
+        command("strace").args(strace).arg(traced).stderr(Stdio::null()).spawn().expect("strace");
+    let attached = format!("/proc/{}/status", stopped.process_id());
+    let deadline = Instant::now() + PATIENCE;
+    while std::fs::read_to_string(&attached).unwrap().contains("TracerPid:\t0\n") {
+        assert!(Instant::now() < deadline, "strace does not attach");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    stopped.answer(&phone.wrong_code());
+    while !std::fs::read_to_string("/tmp/trace").unwrap_or_default().contains("stopped by SIGSTOP") {
+        assert!(Instant::now() < deadline, "nothing is stopped");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // With the waits below long enough that its time plus the last wait is over.
+    std::thread::sleep(Duration::from_secs(3));
+    let waits = |login: &PamClient| {
+        let mut login = login.start();
+        while let Some(message) = login.next_message() {
+            if message.kind.is_prompt() {
+                login.answer(&phone.wrong_code());
+            }
+        }
+        login.finish().said().contains("Too many wrong codes")
+    };
+    // Three wrong codes in one login; then waits of 2, 4 and 8 seconds.
+    assert!(!waits(&su()));
+    for pause in [2, 4] {
+        std::thread::sleep(Duration::from_millis(pause * 1000 + 200));
+        assert!(waits(&su()), "{}", host.journal().text());
+    }
+    let before = record(&maria);
+    kill(Pid::from_raw(i32::try_from(stopped.process_id()).unwrap()), Signal::SIGCONT).unwrap();
+    assert_eq!(end(stopped), pam::AUTH_ERR);
+    assert_eq!(record(&maria), before, "the one that stood still changed the waits");
+    assert!(waits(&su()), "{}", host.journal().text());
+    tracer.wait().expect("strace");
 }
 
 /// The process below strace that is stopped.

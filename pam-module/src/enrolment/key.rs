@@ -30,12 +30,12 @@ pub(super) enum Want {
 }
 
 impl Place<'_> {
-    /// A key to show at Unix time `now`, and whether it was shown before. It is kept as pending, as shown once more.
+    /// A key to show now, and whether it was shown before. It is kept as pending, as shown once more.
     ///
     /// # Errors
     /// A [`Fault`]: then nothing may be shown.
-    pub(super) fn key(&self, want: Want, now: i64) -> Result<(Pending, bool), Fault> {
-        Ledger::new(self.paths).change(self.user, now, |_| (self.show(want, now), Keep::Nothing))?
+    pub(super) fn key(&self, want: Want) -> Result<(Pending, bool), Fault> {
+        Ledger::new(self.paths).change(self.user, |change| (self.show(want, change.now), Keep::Nothing))?
     }
 
     fn show(&self, want: Want, now: i64) -> Result<(Pending, bool), Fault> {
