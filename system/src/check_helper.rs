@@ -2,17 +2,24 @@
 //! believe its one word.
 //!
 //! It is started from inside hosts that are not ours, so no signal of it may reach them: what is written goes by
-//! `send` without SIGPIPE, its end is noticed by the end of its output, and every wait has a limit.
+//! `send` without SIGPIPE, its end is noticed by the end of its output, and every wait has a limit. Not by the standard
+//! library's `Command`: the thirty functions of libc that it needs would be looked up at every login.
 
-use std::io::Read;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, send, shutdown, socketpair};
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, shutdown, socketpair,
+};
+use nix::sys::stat::Mode;
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
 use crate::Fault;
@@ -22,7 +29,7 @@ pub const PATH: &str = "/usr/libexec/twinlock/check";
 /// How long an answer may take: the ledger's lock, and a disk that is slow.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest answer that is read, in bytes.
-const MOST: u64 = 16 * 1024;
+const MOST: usize = 16 * 1024;
 
 /// What the helper said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,29 +67,29 @@ pub fn ask(operation: &str, input: &[u8]) -> Result<Reply, Fault> {
     let failed = |errno: Errno| Fault::Io { doing: "run", path: Path::new(PATH).to_owned(), errno };
     let (ours, theirs) =
         socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).map_err(failed)?;
-    let mut child = Command::new(PATH)
-        .arg(operation)
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::from(theirs))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| failed(crate::file::errno(&error)))?;
-    let deadline = Instant::now() + PATIENCE;
-    let said = tell(&ours, input).map_err(failed);
+    let child = start(operation, &theirs).map_err(failed)?;
+    // Only the helper holds the other end now, so that its end is heard.
+    drop(theirs);
     let mut text = Zeroizing::new(String::new());
-    let heard = match child.stdout.take() {
-        Some(output) if said.is_ok() => hear(output, &mut text, deadline),
-        _ => Err(Fault::Helper("it takes no input")),
-    };
-    if heard.is_ok() {
-        // It has closed its output, so it is at its end. A host may have reaped it already.
-        let _ = child.wait();
-    }
-    said?;
-    heard?;
+    tell(&ours, input).map_err(failed)?;
+    hear(&ours, &mut text, Instant::now().checked_add(PATIENCE))?;
+    // It has closed its output, so it is at its end. A host may have reaped it already.
+    let _ = waitpid(child, None);
     Reply::parse(&text).ok_or(Fault::Helper("it says nothing"))
+}
+
+/// Starts the helper, with one socket as its input and its output. It leaves the folder, the environment and the signals of
+/// this process behind by itself, as it must for any caller.
+fn start(operation: &str, socket: &OwnedFd) -> nix::Result<Pid> {
+    let mut files = PosixSpawnFileActions::init()?;
+    // Right also where the socket itself is one of these three, in a host that has closed them.
+    files.add_dup2(socket.as_raw_fd(), 0)?;
+    files.add_dup2(0, 1)?;
+    files.add_open(2, "/dev/null", OFlag::O_RDWR, Mode::empty())?;
+    let words = [PATH, operation].map(CString::new);
+    let [Ok(program), Ok(operation)] = words else { return Err(Errno::EINVAL) };
+    let environment: [&CStr; 0] = [];
+    posix_spawn(PATH, &files, &PosixSpawnAttr::init()?, &[program, operation], &environment)
 }
 
 fn tell(socket: &OwnedFd, mut input: &[u8]) -> nix::Result<()> {
@@ -96,25 +103,27 @@ fn tell(socket: &OwnedFd, mut input: &[u8]) -> nix::Result<()> {
     shutdown(socket.as_raw_fd(), Shutdown::Write)
 }
 
-fn hear(mut output: std::process::ChildStdout, text: &mut String, deadline: Instant) -> Result<(), Fault> {
+fn hear(socket: &OwnedFd, text: &mut String, deadline: Option<Instant>) -> Result<(), Fault> {
+    let left = || deadline.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
     let mut buffer = [0; 1024];
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], timeout) {
+        let timeout = PollTimeout::try_from(left()).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout) {
             Ok(0) => return Err(Fault::Helper("it does not answer")),
             Ok(_) => {}
-            Err(Errno::EINTR) if Instant::now() < deadline => continue,
+            Err(Errno::EINTR) if !left().is_zero() => continue,
             Err(_) => return Err(Fault::Helper("it cannot be heard")),
         }
-        match output.read(&mut buffer) {
+        match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
             Ok(0) => break,
             Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            // It ended without having read all that it was told; what it said before was heard.
+            Err(Errno::ECONNRESET) => break,
             Err(_) => return Err(Fault::Helper("it cannot be heard")),
         }
-        if bytes.len() as u64 > MOST {
+        if bytes.len() > MOST {
             return Err(Fault::Helper("it says too much"));
         }
     }
