@@ -20,7 +20,11 @@ use crate::texts;
 pub fn manage(host: &mut dyn Host, paths: &Paths, words: &[&str]) -> Outcome {
     let marker = host.marker();
     let mut in_force = read_policy(host, paths);
-    let bypassed = marker.as_ref().is_none_or(|marker| marker.passed == Passed::Unasked);
+    // Nothing was asked of whom the auth hook saw. If a module behind it, or the application, has made it somebody else
+    // since, nobody has decided about that one.
+    let bypassed = marker.as_ref().is_none_or(|marker| {
+        marker.passed == Passed::Unasked && host.user().is_ok_and(|name| name == marker.name)
+    });
     if bypassed && !in_force.policy.account_required(&host.service()) {
         return Outcome::NotAsked;
     }

@@ -23,6 +23,7 @@ pub struct Answers {
     digits: usize,
     tries: u8,
     asked: u8,
+    begun: bool,
 }
 
 /// What came next.
@@ -39,16 +40,13 @@ pub enum Next {
 impl Answers {
     /// Answers for a user whose codes have `digits` digits, at most `tries` of them.
     pub fn new(arguments: Arguments, digits: usize, tries: u8) -> Self {
-        Self { arguments, digits, tries, asked: 0 }
+        Self { arguments, digits, tries, asked: 0, begun: false }
     }
 
     /// The next answer.
     pub fn next(&mut self, host: &mut dyn Host) -> Next {
-        let first = self.asked == 0;
-        if self.asked >= self.tries || (!first && self.arguments.use_first_pass) {
-            return Next::Spent;
-        }
-        self.asked = self.asked.saturating_add(1);
+        let first = !std::mem::replace(&mut self.begun, true);
+        // Nobody was asked for that one, so it is none of the tries: most often it is the password.
         if first && (self.arguments.use_first_pass || self.arguments.try_first_pass) {
             match host.password() {
                 Some(given) => return self.take(host, given.as_bytes()),
@@ -56,6 +54,10 @@ impl Answers {
                 None => {}
             }
         }
+        if self.arguments.use_first_pass || self.asked >= self.tries {
+            return Next::Spent;
+        }
+        self.asked = self.asked.saturating_add(1);
         let prompt = if self.arguments.forward_pass { texts::ONE_ANSWER } else { texts::CODE };
         let Ok(Some(answer)) = host.ask(Echo::Off, prompt) else { return Next::End("no_answer") };
         match not_an_answer(host, &answer, self.arguments) {

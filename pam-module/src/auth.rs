@@ -244,7 +244,12 @@ impl Attempt<'_> {
     }
 
     fn mark(&mut self, passed: Passed) -> Result<(), Outcome> {
-        let marker = Marker { uid: self.ruling.user.uid, service: self.login.service.clone(), passed };
+        let marker = Marker {
+            uid: self.ruling.user.uid,
+            name: self.login.name.clone(),
+            service: self.login.service.clone(),
+            passed,
+        };
         self.host.set_marker(Some(marker)).map_err(|_| Outcome::Unavailable)
     }
 

@@ -31,6 +31,8 @@ use crate::texts;
 const ANSWERS: u8 = 12;
 /// Keys that one login shows when others keep looking at them.
 const KEYS: u8 = 3;
+/// Longest service or source that a pending key is kept with, in characters.
+const LONGEST_PLACE: usize = 256;
 /// The label of an authenticator that was enrolled at login.
 const LABEL: &str = "phone";
 
@@ -73,11 +75,11 @@ impl Enrolment<'_> {
         if self.ruling.clock_is_behind {
             return self.clock_is_wrong();
         }
-        let origin = self.login.origin();
+        let origin = short(&self.login.origin());
         let place = key::Place {
             paths: self.paths,
             user: &self.ruling.user,
-            service: &self.login.service,
+            service: &short(&self.login.service),
             source: &origin,
         };
         self.set_up(&place)
@@ -199,7 +201,7 @@ impl Enrolment<'_> {
         };
         let stored = match self.ruling.decision.credential_store {
             Store::Home if has_home(user) => Place::Home,
-            // No home yet: pam_mkhomedir comes after us.
+            // No home yet, as pam_mkhomedir comes after us, or none that its user may write to.
             Store::Home | Store::System => Place::System,
         };
         // Under the lock, so that of two logins that enrol at once one is told that it was too late, and the
@@ -268,6 +270,11 @@ impl Enrolment<'_> {
         line.decision(&self.ruling.decision, self.policy);
         line
     }
+}
+
+/// As much of a name as a pending key is kept with: one that is longer than its file may be could never be read back.
+fn short(name: &str) -> String {
+    name.chars().take(LONGEST_PLACE).collect()
 }
 
 /// How setting up a key ended.

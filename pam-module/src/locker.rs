@@ -125,8 +125,12 @@ impl Unlock<'_> {
     }
 
     fn accept(&mut self, reply: &check_helper::Reply) -> Outcome {
-        let marker =
-            Marker { uid: self.user.uid, service: self.login.service.clone(), passed: Passed::Verified };
+        let marker = Marker {
+            uid: self.user.uid,
+            name: self.login.name.clone(),
+            service: self.login.service.clone(),
+            passed: Passed::Verified,
+        };
         if self.host.set_marker(Some(marker)).is_err() {
             return Outcome::Unavailable;
         }

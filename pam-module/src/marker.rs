@@ -17,6 +17,8 @@ pub enum Passed {
 pub struct Marker {
     /// UID of the user it is about.
     pub uid: u32,
+    /// The name that wanted in, as the auth hook was given it. Another one is another user as long as nobody has looked.
+    pub name: String,
     /// PAM service it is about.
     pub service: String,
     /// What happened.

@@ -25,7 +25,8 @@ pub struct Policy {
 
 impl Policy {
     /// Reads policy.toml and the drop-ins of policy.d, which may come in any order. Never fails: a fault anywhere makes
-    /// the whole the strictest policy (`require_mfa = true`, `unenrolled = "deny"`, no rules, defaults elsewhere).
+    /// the whole the strictest policy (`require_mfa = true`, `unenrolled = "deny"`, no rules, defaults elsewhere; of
+    /// `account_required` what can be read of it, and the default besides).
     pub fn parse(main: &SourceFile<'_>, drop_ins: &[SourceFile<'_>]) -> Policy {
         Policy::read(main, drop_ins, Level::Top)
     }
@@ -56,7 +57,8 @@ impl Policy {
         }
         let Reading { mut top, mut rules, faults } = reading;
         if !faults.is_empty() {
-            top = Top::strictest();
+            // A broken policy opens nothing that it closed before: what it still says of this can only be stricter.
+            top = Top { account_required: top.account_required, ..Top::strictest() };
             rules.clear();
         }
         let hash_hex = hex(&hash);
@@ -106,9 +108,10 @@ impl Policy {
 
     /// Whether a login of this service that bypassed the auth hook is refused.
     pub fn account_required(&self, service: &str) -> bool {
+        let by_default = DEFAULT_ACCOUNT_REQUIRED.contains(&service);
         match &self.top.account_required {
-            Some(services) => services.value.contains(service),
-            None => DEFAULT_ACCOUNT_REQUIRED.contains(&service),
+            Some(services) => services.value.contains(service) || (by_default && !self.faults.is_empty()),
+            None => by_default,
         }
     }
 

@@ -350,3 +350,20 @@ fn a_hash_names_the_texts_as_sha256sum_would() {
 }
 
 const HASH: &str = "c2b83d6acbe4323e3f27d99192eec84abf11a5049649436a13fc2580fe021bdb";
+
+/// A service that was closed to logins around the code is not opened by a slip elsewhere.
+#[test]
+fn a_broken_policy_opens_no_service_that_account_required_closed() {
+    let main = "require_mfa = true\naccount_required = [\"proftpd\"]\n";
+    let sound = Policy::parse(&file("policy.toml", main), &[]);
+    assert!(sound.account_required("proftpd") && !sound.account_required("sshd"));
+    let slips = [format!("{main}attemps = 3\n"), main.replace("true", "1")];
+    for text in &slips {
+        let broken = Policy::parse(&file("policy.toml", text), &[]);
+        assert_strictest(&broken, text);
+        assert!(broken.account_required("proftpd") && broken.account_required("sshd"), "{text}");
+        assert!(!broken.account_required("cron"), "{text}");
+    }
+    let drop_in = Policy::parse(&file("policy.toml", main), &[file("a.toml", "x = 1\n")]);
+    assert!(drop_in.account_required("proftpd") && drop_in.account_required("sshd"));
+}

@@ -8,9 +8,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
 use twinlock_verifier::credential::MAX_FILE;
 use zeroize::Zeroizing;
 
@@ -148,9 +148,26 @@ pub fn write(paths: &Paths, user: &User, place: Place, text: &[u8]) -> Result<Pa
     }
 }
 
-/// Whether the user has a home that a credential can be written to.
+/// Whether the user has a home that they can write a credential to. A home that is root's, as a chroot of sshd's must be,
+/// holds none. Whatever else is in the way is for the writing to tell.
 pub fn has_home(user: &User) -> bool {
-    user.home.is_absolute() && user.home != Path::new("/") && file::open_folder(&user.home).is_ok()
+    if !user.home.is_absolute() || user.home == Path::new("/") {
+        return false;
+    }
+    let may_write = as_owner(user, || {
+        let home = file::open_folder(&user.home).map_err(Fault::io("open", &user.home))?;
+        match file::open_subfolder(&home, FOLDER) {
+            Err(Errno::ENOENT) => {
+                let access = AccessFlags::W_OK | AccessFlags::X_OK;
+                faccessat(&home, ".", access, AtFlags::AT_EACCESS).map_err(Fault::io("write to", &user.home))
+            }
+            _ => Ok(()),
+        }
+    });
+    !matches!(
+        may_write,
+        Err(Fault::Io { errno: Errno::EACCES | Errno::EROFS | Errno::ENOENT | Errno::ENOTDIR, .. })
+    )
 }
 
 fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {

@@ -1,8 +1,12 @@
 //! The main job over real ssh: the first login walks the user through enrolment, from then on a code is asked for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+
 use twinlock_tests::picture::Theme;
-use twinlock_tests::{Account, Host, Phone, SshKey, Sshd, Terminal};
+use twinlock_tests::{Account, Host, Outcome, PamClient, Phone, STACK, SshKey, Sshd, Terminal, pam};
 
 /// sshd's stack as an administrator has it: the password, then our lines.
 const SSHD: &str = "auth required pam_unix.so\nauth required pam_twinlock.so account_phase\n\
@@ -202,4 +206,44 @@ fn behind_a_wrong_password_no_key_is_sent_and_nothing_is_stored() {
     assert!(!stage.maria.path(".twinlock").exists());
     // The user's own first login is as it would have been.
     stage.enrol();
+}
+
+/// One enrolment through a scripted application, at some address; how the account phase ends.
+fn enrol_at(host: &Host, rhost: &str, password: &str) -> Outcome {
+    host.pam_service("till", &format!("auth requisite pam_unix.so\n{STACK}"));
+    let mut login = PamClient::new(host, "till").user("maria").rhost(rhost).start();
+    login.next_prompt();
+    login.answer(password);
+    let text = login.expect_prompt("Key: ").text;
+    let key = text.split("Key: ").nth(1).and_then(|rest| rest.split("   ").next()).unwrap().trim().to_owned();
+    login.answer(&Phone::with_key(&key).code());
+    while let Some(message) = login.next_message() {
+        if message.kind.is_prompt() {
+            login.answer("");
+        }
+    }
+    login.finish()
+}
+
+/// As the home of a user whom sshd shuts in there (`ChrootDirectory`) has to be.
+#[test]
+fn where_the_home_is_roots_a_first_login_enrols_into_the_state_folder() {
+    let host = Host::that_requires_codes();
+    let maria = host.add_user("maria", "secret");
+    chown(&maria.home, Some(0), Some(0)).unwrap();
+    std::fs::set_permissions(&maria.home, Permissions::from_mode(0o755)).unwrap();
+    let outcome = enrol_at(&host, "192.0.2.7", "secret");
+    assert_eq!(outcome.code("acct_mgmt"), pam::SUCCESS, "{}", host.journal().text());
+    assert!(Path::new(&format!("/var/lib/twinlock/credentials/{}.toml", maria.uid)).exists());
+    assert!(!maria.path(".twinlock").exists());
+}
+
+/// A pending key that could not be read back would keep its user from enrolling anywhere, until an administrator resets.
+#[test]
+fn an_address_of_any_length_lets_its_user_enrol() {
+    let host = Host::that_requires_codes();
+    host.add_user("maria", "secret");
+    let long = "%".repeat(5000);
+    let outcome = enrol_at(&host, &long, "secret");
+    assert_eq!(outcome.code("acct_mgmt"), pam::SUCCESS, "{}", host.journal().text());
 }

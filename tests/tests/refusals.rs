@@ -166,3 +166,43 @@ fn an_unknown_user_is_asked_like_any_other_and_their_name_is_not_logged() {
     assert!(!log.contains("123456"), "{log}");
     assert_eq!(std::fs::read_dir("/var/lib/twinlock/ledger").unwrap().count(), 0, "state was made");
 }
+
+/// What a module before us was given is taken first; it is none of the codes that the policy lets somebody try.
+#[test]
+fn with_try_first_pass_the_password_is_none_of_the_attempts() {
+    let host = Host::that_requires_codes();
+    host.policy("require_mfa = true\nattempts = 1\n");
+    host.pam_service(
+        "till",
+        "auth required pam_stage.so authtok=secret\nauth required pam_twinlock.so try_first_pass\n",
+    );
+    let phone = Phone::of(&host.add_user("maria", "secret"));
+    for (answer, code) in [(phone.wrong_code(), pam::AUTH_ERR), (phone.code(), pam::SUCCESS)] {
+        let mut login = PamClient::new(&host, "till").user("maria").chain("authenticate").start();
+        login.expect_prompt("Verification code: ");
+        login.answer(&answer);
+        assert_eq!(login.finish().code("authenticate"), code, "{}", host.journal().text());
+    }
+}
+
+/// An exemption is the user's whom the auth hook saw. Who was put in that one's place since has none.
+#[test]
+fn a_user_put_in_the_place_of_an_exempt_one_is_not_let_in_unasked() {
+    let host = Host::that_requires_codes();
+    host.policy(
+        "require_mfa = true\n[[rule]]\nusers = [\"edi\"]\nexempt = true\nreason = \"batch\"\n\
+         approved_by = \"it\"\nexpires = 2099-01-01\n",
+    );
+    host.add_user("edi", "batch");
+    Phone::of(&host.add_user("maria", "secret"));
+    for (later, code) in [("", pam::SUCCESS), ("user=edi", pam::SUCCESS), ("user=maria", pam::PERM_DENIED)] {
+        let stack = format!(
+            "auth required pam_twinlock.so\nauth required pam_stage.so {later}\n\
+             account required pam_twinlock.so\naccount required pam_permit.so\n"
+        );
+        host.pam_service("till", &stack);
+        let outcome = PamClient::new(&host, "till").user("edi").start().finish();
+        assert_eq!(outcome.code("authenticate"), pam::SUCCESS, "{later}");
+        assert_eq!(outcome.code("acct_mgmt"), code, "{later} {}", host.journal().text());
+    }
+}

@@ -119,6 +119,8 @@ impl Record {
             next.authenticators.push(entry);
         }
         for entry in self.authenticators.iter().filter(|entry| !kept.contains(&entry.fingerprint)) {
+            // Whoever had it may stand at an address that is remembered, by a code of it.
+            next.remembered.clear();
             let known = old.iter().find(|(known, _)| known.fingerprint() == entry.fingerprint);
             // Whose period is not known any more, because its user deleted it by hand, waits longest.
             let end = known
@@ -223,6 +225,18 @@ mod tests {
             record.edited(Some(&old), &two, confirm(&two, &code(&spare), NOW), NOW),
             Err(EditFault::Unconfirmed)
         );
+    }
+
+    #[test]
+    fn with_one_that_is_removed_the_remembered_addresses_are_forgotten() {
+        let (phone, spare) = (one(1, "phone", &[1; 20]), one(2, "spare", &[2; 20]));
+        let both = credential(&[phone.clone(), spare.clone()]);
+        let renamed = credential(&[Authenticator { label: "old".to_owned(), ..phone }, spare.clone()]);
+        let mut record = used(&both);
+        record.remember("sshd", crate::Source::V4([192, 0, 2, 7]), NOW);
+        let remembered = |new| record.edited(Some(&both), new, None, NOW).unwrap().remembered.len();
+        assert_eq!((remembered(&both), remembered(&renamed)), (1, 1));
+        assert_eq!(remembered(&credential(&[spare])), 0);
     }
 
     #[test]
