@@ -7,6 +7,8 @@
 #   make test-packages  installs, upgrades and removes them in fresh Debian folders, with real logins
 #   make bench      what a login costs, beside the other modules
 #   make test-msrv  builds with the oldest compiler that Cargo.toml promises, in a Debian folder
+#   make test-asan  the module's unsafe room and its logins under AddressSanitizer and LeakSanitizer
+#   make mutants    changes policy and verifier in every small way: a test must notice each
 #   make lint       formatting, clippy, shellcheck, licences and build scripts of crates, unused dependencies
 
 SHELL = /bin/sh
@@ -72,9 +74,16 @@ rpm: build-packages
 test-packages: build-packages
 	@tests/packages/run $(if $(REBUILD),--rebuild)
 
-.PHONY: test-msrv
+.PHONY: test-msrv test-asan mutants
 test-msrv:
 	@CARGO="$(CARGO)" tests/msrv
+
+test-asan: test-packages-installed build
+	@CARGO="$(CARGO)" tests/asan
+
+# FILE=verifier/src/steps.rs: that file alone.
+mutants: build-packages
+	@CARGO="$(CARGO)" tests/mutants $(FILE)
 
 lint: build-packages
 	$(CARGO) fmt --all --check

@@ -27,9 +27,9 @@ fn built(variable: &str, name: &str) -> PathBuf {
     path
 }
 
-/// The scripted PAM application of `client/`.
-pub fn pamclient() -> &'static Path {
-    Path::new(env!("TWINLOCK_PAMCLIENT"))
+/// The scripted PAM application of `client/`; or another build of it, `TWINLOCK_APPLICATION` (`make test-asan`).
+pub fn pamclient() -> PathBuf {
+    std::env::var_os("TWINLOCK_APPLICATION").map_or_else(|| env!("TWINLOCK_PAMCLIENT").into(), PathBuf::from)
 }
 
 /// The PAM application of `client/` that logs in from several threads.

@@ -208,7 +208,7 @@ impl PamClient {
 
     /// Starts the application.
     pub fn start(&self) -> Dialogue {
-        let client = artefacts::pamclient();
+        let client = &artefacts::pamclient();
         let mut command = match self.under.split_first() {
             None => process::command(client),
             Some((program, arguments)) => {

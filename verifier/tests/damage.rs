@@ -215,6 +215,7 @@ fn no_error_and_no_debug_form_holds_the_secret_or_a_hash() {
     }
     let debug = format!("{credential:?}");
     assert!(!debug.contains(secret) && !debug.contains("90, 90"), "{debug}");
+    assert_eq!(debug, format!("Credential {{ authenticators: {}, .. }}", credential.authenticators.len()));
 }
 
 /// A record with everything that it can hold, each at its largest.
