@@ -14,11 +14,12 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, shutdown, socketpair,
 };
 use nix::sys::stat::Mode;
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
@@ -28,6 +29,8 @@ use crate::Fault;
 pub const PATH: &str = "/usr/libexec/twinlock/check";
 /// How long an answer may take: the ledger's lock, and a disk that is slow.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long its end may take, once it has said all or was ended.
+const ENDING: Duration = Duration::from_secs(2);
 /// Longest answer that is read, in bytes.
 const MOST: usize = 16 * 1024;
 
@@ -71,10 +74,12 @@ pub fn ask(operation: &str, input: &[u8]) -> Result<Reply, Fault> {
     // Only the helper holds the other end now, so that its end is heard.
     drop(theirs);
     let mut text = Zeroizing::new(String::new());
-    tell(&ours, input).map_err(failed)?;
-    hear(&ours, &mut text, Instant::now().checked_add(PATIENCE))?;
-    // It has closed its output, so it is at its end. A host may have reaped it already.
-    let _ = waitpid(child, None);
+    let heard = tell(&ours, input)
+        .map_err(failed)
+        .and_then(|()| hear(&ours, &mut text, Instant::now().checked_add(PATIENCE)));
+    drop(ours);
+    reap(child, heard.is_ok());
+    heard?;
     Reply::parse(&text).ok_or(Fault::Helper("it says nothing"))
 }
 
@@ -90,6 +95,24 @@ fn start(operation: &str, socket: &OwnedFd) -> nix::Result<Pid> {
     let [Ok(program), Ok(operation)] = words else { return Err(Errno::EINVAL) };
     let environment: [&CStr; 0] = [];
     posix_spawn(PATH, &files, &PosixSpawnAttr::init()?, &[program, operation], &environment)
+}
+
+/// Leaves the host neither a child nor a wait. Whoever closed their output is at their end; what is not soon, or was not
+/// understood, is ended. A host may have reaped it already: then it is not ours to signal.
+fn reap(child: Pid, at_its_end: bool) {
+    let mut deadline = Instant::now().checked_add(if at_its_end { ENDING } else { Duration::ZERO });
+    let mut ended = false;
+    while let Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) = waitpid(child, Some(WaitPidFlag::WNOHANG)) {
+        if deadline.is_none_or(|at| Instant::now() >= at) {
+            if ended {
+                return;
+            }
+            let _ = kill(child, Signal::SIGKILL);
+            ended = true;
+            deadline = Instant::now().checked_add(ENDING);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn tell(socket: &OwnedFd, mut input: &[u8]) -> nix::Result<()> {

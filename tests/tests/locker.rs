@@ -1,6 +1,8 @@
 //! Screen lockers: they run as their user, ask once, and many never run the account phase (cases.md, rows 27 and 47).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::time::{Duration, Instant};
+
 use twinlock_tests::{Account, Host, Outcome, PamClient, Phone, pam};
 
 /// A host whose locker has a stack of its own.
@@ -170,5 +172,30 @@ fn the_words_for_an_answer_given_before_mean_what_they_mean_elsewhere() {
         assert_eq!(outcome.code("authenticate"), case.code, "{stack}\n{}", host.journal().text());
         assert_eq!(prompts, case.prompts, "{stack}");
         outcome.assert_host_unchanged();
+    }
+}
+
+/// Whatever stands in the helper's place: the locker gets its answer in time, and keeps no child.
+#[test]
+fn a_helper_that_misbehaves_leaves_the_locker_neither_a_child_nor_a_wait() {
+    let (host, maria) = host(REQUIRED, ALONE);
+    let phone = Phone::of(&maria);
+    let helpers = [
+        "exit 1",
+        "read line; kill -9 $$",
+        "cat >/dev/null; exec yes",
+        "cat >/dev/null; printf 'accepted\\n'; exec <&- >&-; exec sleep 300",
+    ];
+    for helper in helpers {
+        host.write("/usr/libexec/twinlock/check", &format!("#!/bin/sh\n{helper}\n"), 0o755);
+        let client = PamClient::new(&host, "swaylock").user("maria").as_user("maria");
+        let begin = Instant::now();
+        let mut login = client.chain("authenticate,hold").keep_going().start();
+        login.answer_until_held(|login, _| login.answer(&phone.code()));
+        assert!(begin.elapsed() < Duration::from_secs(10), "{helper}: {:?}", begin.elapsed());
+        let children = format!("/proc/{0}/task/{0}/children", login.process_id());
+        assert_eq!(std::fs::read_to_string(children).unwrap(), "", "{helper}");
+        login.release();
+        assert_eq!(login.finish().code("authenticate"), pam::AUTHINFO_UNAVAIL, "{helper}");
     }
 }
