@@ -113,7 +113,7 @@ pub fn run(options: &cli::Report, caller: &Caller, paths: &Paths) -> Result<Exit
         from: from.clone(),
         policy: PolicyState {
             valid: read.faults.is_empty(),
-            hash: read.policy.hash_hex().to_owned(),
+            hash: read.policy.hash_hex(),
             on_trial: matches!(read.trial, TrialState::Holds { .. }),
         },
         accounts: found,

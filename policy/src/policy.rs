@@ -20,7 +20,6 @@ pub struct Policy {
     pub(crate) rules: Vec<Rule>,
     pub(crate) faults: Vec<Fault>,
     hash: [u8; 32],
-    hash_hex: String,
 }
 
 impl Policy {
@@ -61,8 +60,7 @@ impl Policy {
             top = Top { account_required: top.account_required, ..Top::strictest() };
             rules.clear();
         }
-        let hash_hex = hex(&hash);
-        Policy { sources, top, rules, faults, hash, hash_hex }
+        Policy { sources, top, rules, faults, hash }
     }
 
     /// What is wrong with it, file by file in the order read; empty if it is sound.
@@ -77,8 +75,8 @@ impl Policy {
     }
 
     /// The hash in hexadecimal, 64 letters; the log prints `policy=sha256:` and the first 12.
-    pub fn hash_hex(&self) -> &str {
-        &self.hash_hex
+    pub fn hash_hex(&self) -> String {
+        hex(&self.hash)
     }
 
     /// How many codes are asked for in one login, 1 to 10.

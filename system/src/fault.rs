@@ -62,9 +62,10 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// For `map_err`. The path is copied only when something went wrong: a login that goes well asks for this at each call
+    /// of the kernel.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(Errno) -> Self {
-        let path = path.to_owned();
-        move |errno| Self::Io { doing, path, errno }
+        move |errno| Self::Io { doing, path: path.to_owned(), errno }
     }
 
     pub(crate) fn not_safe(path: &Path, why: impl Into<String>) -> Self {

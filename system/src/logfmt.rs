@@ -9,6 +9,10 @@ use twinlock_policy::{Decision, Policy, Requirement};
 const LONGEST: usize = 256;
 /// Longest reason of the policy's, in characters: it tells of every rule that was in doubt.
 const LONGEST_REASON: usize = 1024;
+/// Bytes of the policy's hash that a line shows.
+const HASH_SHOWN: usize = 6;
+/// Room for a usual line, in bytes, so that it is made in one piece.
+const USUAL: usize = 256;
 
 /// One line in the making.
 #[derive(Clone, Debug)]
@@ -21,7 +25,10 @@ pub struct Line {
 impl Line {
     /// Begins a line about an event.
     pub fn event(event: &str) -> Self {
-        Self::verbatim(format!("event={event}"))
+        let mut text = String::with_capacity(USUAL);
+        text.push_str("event=");
+        text.push_str(event);
+        Self::verbatim(text)
     }
 
     /// A line in somebody else's shape, whose values have been through [`one_line`].
@@ -31,9 +38,10 @@ impl Line {
 
     /// Adds a value that needs no quotes unless it holds something unusual.
     pub fn plain(&mut self, key: &str, value: &str) -> &mut Self {
-        let usual = |letter: char| letter.is_ascii_alphanumeric() || ".:/_-+@%".contains(letter);
-        if value.chars().all(usual) && value.len() <= LONGEST {
-            let _ = write!(self.text, " {key}={value}");
+        let usual = |byte: u8| byte.is_ascii_alphanumeric() || b".:/_-+@%".contains(&byte);
+        if value.bytes().all(usual) && value.len() <= LONGEST {
+            self.key(key);
+            self.text.push_str(value);
             return self;
         }
         self.quoted(key, value)
@@ -41,19 +49,32 @@ impl Line {
 
     /// Adds a value in quotes.
     pub fn quoted(&mut self, key: &str, value: &str) -> &mut Self {
-        let _ = write!(self.text, " {key}=\"{}\"", escaped(value, LONGEST));
+        self.key(key);
+        self.text.push('"');
+        escape(&mut self.text, value, LONGEST);
+        self.text.push('"');
         self
+    }
+
+    fn key(&mut self, key: &str) {
+        self.text.push(' ');
+        self.text.push_str(key);
+        self.text.push('=');
     }
 
     /// Adds what the policy said.
     pub fn decision(&mut self, decision: &Decision, policy: &Policy) -> &mut Self {
-        let mut said = Self::verbatim(String::new());
+        let mut said = Self::verbatim(String::with_capacity(USUAL));
         said.plain("decision", word(decision.requirement));
         if let Some(would_be) = &decision.reported {
             said.plain("would_be", word(would_be.requirement));
         }
-        let _ = write!(said.text, " rule=\"{}\"", escaped(&decision.reason.to_string(), LONGEST_REASON));
-        said.plain("policy", &format!("sha256:{}", policy.hash_hex().get(..12).unwrap_or_default()));
+        said.text.push_str(" rule=\"");
+        escape(&mut said.text, &decision.reason.to_string(), LONGEST_REASON);
+        said.text.push_str("\" policy=sha256:");
+        for byte in policy.hash().iter().take(HASH_SHOWN) {
+            let _ = write!(said.text, "{byte:02x}");
+        }
         self.decision = said.text;
         self
     }
@@ -75,8 +96,14 @@ fn word(requirement: Requirement) -> &'static str {
 }
 
 /// A value that cannot end its quotes or its line, or change what a terminal shows.
-fn escaped(value: &str, longest: usize) -> String {
-    let mut out = String::with_capacity(value.len());
+fn escape(out: &mut String, value: &str, longest: usize) {
+    // Nearly every value.
+    if value.len() <= longest
+        && value.bytes().all(|byte| (b' '..=b'~').contains(&byte) && !matches!(byte, b'"' | b'\\'))
+    {
+        out.push_str(value);
+        return;
+    }
     for letter in value.chars().take(longest) {
         match letter {
             '"' | '\\' => {
@@ -92,7 +119,6 @@ fn escaped(value: &str, longest: usize) -> String {
     if value.chars().nth(longest).is_some() {
         out.push_str("...");
     }
-    out
 }
 
 /// Control characters, line and paragraph separators, and marks that turn the direction of writing.
@@ -113,6 +139,12 @@ pub fn one_line(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn escaped(value: &str, longest: usize) -> String {
+        let mut out = String::new();
+        escape(&mut out, value, longest);
+        out
+    }
 
     #[test]
     fn no_value_can_forge_a_line() {

@@ -1,6 +1,11 @@
-//! Time steps (RFC 6238, section 4.2) and which of them a typed code belongs to.
+//! Time steps (RFC 6238, section 4.2), their codes, and which of them a typed code belongs to.
+//!
+//! HMAC and the hashes are RustCrypto's. What is left of RFC 4226 stands here, so that a secret is made a key once for all
+//! the steps that are tried, and wiped with it (docs/decisions/0011).
 
-use totp_rs::{Builder, Secret, Totp};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use crate::credential::{Algorithm, Authenticator};
@@ -43,15 +48,17 @@ pub fn window_end(now: i64, period: u16, drift: i8) -> Option<u64> {
 /// Compares a code of ASCII digits with one step before to one after `now` plus `drift`. Every step is
 /// computed, whatever matches.
 pub fn find(authenticator: &Authenticator, code: &str, now: i64, last_step: u64, drift: i8) -> Match {
-    let totp = generator(authenticator);
-    let Some(current) = step_at(now, authenticator.period) else { return Match::None };
+    let typed = number(code).filter(|_| code.len() == usize::from(authenticator.digits));
+    let current = step_at(now, authenticator.period);
+    let (Some(key), Some(current), Some(typed)) = (Key::of(authenticator), current, typed) else {
+        return Match::None;
+    };
     let mut found = Match::None;
     for offset in [0i8, -1, 1] {
         let shift = drift.clamp(-MAX_DRIFT, MAX_DRIFT).saturating_add(offset);
         let Some(step) = current.checked_add_signed(i64::from(shift)) else { continue };
-        // With skew 0 this compares exactly one step, in constant time.
-        let Some(time) = step.checked_mul(u64::from(authenticator.period)) else { continue };
-        if totp.check(code, time).is_none() {
+        // Numbers of one register: equal or not, it takes the same time.
+        if key.code(step, authenticator.digits) != typed {
             continue;
         }
         found = match found {
@@ -63,37 +70,78 @@ pub fn find(authenticator: &Authenticator, code: &str, now: i64, last_step: u64,
     found
 }
 
+/// A number of up to nine ASCII digits.
+fn number(code: &str) -> Option<u32> {
+    let digits = Some(code).filter(|code| (1..=9).contains(&code.len()))?;
+    digits.bytes().try_fold(0u32, |sum, digit| {
+        let digit = Some(digit).filter(u8::is_ascii_digit)?.checked_sub(b'0')?;
+        sum.checked_mul(10)?.checked_add(u32::from(digit))
+    })
+}
+
 /// The code of the step that contains `time` (seconds since the epoch). For tests and for showing what an
 /// app should show; a login never needs it.
 pub fn code_at(authenticator: &Authenticator, time: u64) -> String {
-    generator(authenticator).generate(time).to_string()
+    let step = time.checked_div(u64::from(authenticator.period)).unwrap_or_default();
+    let digits = usize::from(authenticator.digits);
+    Key::of(authenticator).map_or_else(String::new, |key| {
+        let code = key.code(step, authenticator.digits);
+        format!("{code:0digits$}")
+    })
 }
 
 /// What tells one authenticator's codes from another's, whatever its digits and period: its hash function and four
 /// codes of eight digits, of the first two minutes of 1970. Two secrets can be one key: HMAC fills a short one up with
 /// zeros and hashes a long one first (RFC 2104, section 2).
 pub(crate) fn sample(authenticator: &Authenticator) -> Zeroizing<String> {
-    let totp = generator(&Authenticator { digits: 8, period: 30, ..authenticator.clone() });
+    let key = Key::of(authenticator);
     let mut sample = Zeroizing::new(String::with_capacity(48));
     sample.push_str(authenticator.algorithm.name());
     for step in 0..4u64 {
-        sample.push_str(&Zeroizing::new(totp.generate(step.saturating_mul(30)).to_string()));
+        let code = key.as_ref().map_or(0, |key| key.code(step, 8));
+        sample.push_str(&Zeroizing::new(format!("{code:08}")));
     }
     sample
 }
 
-fn generator(authenticator: &Authenticator) -> Totp {
-    // Not `build`: it refuses secrets under 128 bits, which imported ones may be. Digits and period were
-    // checked when the credential was read, so nothing below can panic.
-    Builder::new()
-        .with_algorithm(match authenticator.algorithm {
-            Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
-            Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
-            Algorithm::Sha512 => totp_rs::Algorithm::SHA512,
-        })
-        .with_digits(authenticator.digits)
-        .with_skew(0)
-        .with_step_duration(u64::from(authenticator.period))
-        .with_secret(Secret::from(authenticator.secret.as_slice()))
-        .build_noncompliant()
+/// A secret, ready to be used for any step. Wiped when it goes.
+enum Key {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha512(Hmac<Sha512>),
+}
+
+impl Key {
+    /// Never None: HMAC takes a key of any length (RFC 2104, section 2).
+    fn of(authenticator: &Authenticator) -> Option<Self> {
+        let secret = authenticator.secret.as_slice();
+        match authenticator.algorithm {
+            Algorithm::Sha1 => Hmac::new_from_slice(secret).ok().map(Self::Sha1),
+            Algorithm::Sha256 => Hmac::new_from_slice(secret).ok().map(Self::Sha256),
+            Algorithm::Sha512 => Hmac::new_from_slice(secret).ok().map(Self::Sha512),
+        }
+    }
+
+    /// The code of a step as a number, of at most nine digits (RFC 4226, section 5.3).
+    fn code(&self, step: u64, digits: u8) -> u32 {
+        let counter = step.to_be_bytes();
+        match self {
+            Self::Sha1(key) => truncated(&key.clone().chain_update(counter).finalize().into_bytes(), digits),
+            Self::Sha256(key) => {
+                truncated(&key.clone().chain_update(counter).finalize().into_bytes(), digits)
+            }
+            Self::Sha512(key) => {
+                truncated(&key.clone().chain_update(counter).finalize().into_bytes(), digits)
+            }
+        }
+    }
+}
+
+/// Dynamic truncation: four bytes at the place that the last half byte names, without their highest bit, as so many
+/// decimal digits.
+fn truncated(sum: &[u8], digits: u8) -> u32 {
+    let place = usize::from(sum.last().map_or(0, |last| last & 0x0f));
+    let four = sum.get(place..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+    let modulus = 10u32.checked_pow(u32::from(digits)).unwrap_or(u32::MAX);
+    (u32::from_be_bytes(four) & 0x7fff_ffff).checked_rem(modulus).unwrap_or_default()
 }

@@ -49,7 +49,7 @@ pub fn run(drafts: &[PathBuf], json: bool, caller: &Caller, paths: &Paths) -> Re
     let report = Check {
         valid: read.faults.is_empty(),
         files: &read.files,
-        hash: read.policy.hash_hex(),
+        hash: &read.policy.hash_hex(),
         rules: read.policy.rules().count(),
         faults: findings(&read.faults),
         warnings: findings(&warnings),

@@ -58,7 +58,7 @@ pub fn run(json: bool, paths: &Paths) -> Result<Exit, Error> {
     let show = Show {
         valid: read.faults.is_empty(),
         files: &read.files,
-        hash: read.policy.hash_hex(),
+        hash: &read.policy.hash_hex(),
         trial: read.trial,
         settings: read.policy.settings().into_iter().map(setting).collect(),
         rules: views.iter().map(rule).collect(),

@@ -87,7 +87,7 @@ fn begin(options: &Try, new: &policy_files::PolicyFile, act: &mut Act, paths: &P
     let best = Outlook::under(&read.policy, paths).best();
     let report = Trial {
         until: Some(texts::instant(deadline)),
-        hash: Some(read.policy.hash_hex().to_owned()),
+        hash: Some(read.policy.hash_hex()),
         nobody_enrolled: best == WayIn::Enrolment,
         locked_out: best == WayIn::None,
         ..Trial::of("begun")
@@ -131,7 +131,7 @@ pub fn confirm(force: bool, json: bool, caller: &Caller, paths: &Paths) -> Resul
         policy_change::replace(paths, text.as_bytes())?;
         policy_change::remove_trial(paths)?;
         act.note("policy", &format!("sha256:{:.12}", new.policy.hash_hex()));
-        let hash = Some(new.policy.hash_hex().to_owned());
+        let hash = Some(new.policy.hash_hex());
         Trial { hash, ..Trial::of("confirmed") }.print(json)
     })
 }

@@ -25,11 +25,27 @@ unsafe impl GlobalAlloc for WipingAllocator {
         // written before the block is given back. The fence keeps the writes, which nothing reads, from
         // being removed; the call to free that follows may read the block as far as the compiler knows.
         unsafe {
-            block.write_bytes(0, layout.size());
+            wipe(block, layout.size());
             compiler_fence(Ordering::SeqCst);
             System.dealloc(block, layout);
         }
     }
 
     // `realloc` is GlobalAlloc's own: a new block, a copy, and `dealloc`, which wipes the old one.
+}
+
+/// Writes zeros, in pieces below the size from which libc's memset turns to `rep stosb`: a login frees few blocks that are
+/// larger, and for those the instruction costs more to start than it saves.
+///
+/// # Safety
+/// `block` is valid for writes of `size` bytes.
+unsafe fn wipe(block: *mut u8, size: usize) {
+    const PIECE: usize = 1024;
+    let mut done = 0;
+    while done < size {
+        let length = PIECE.min(size - done);
+        // SAFETY: `done + length <= size`, and the caller says that as many bytes may be written.
+        unsafe { block.add(done).write_bytes(0, length) };
+        done += length;
+    }
 }

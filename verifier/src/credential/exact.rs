@@ -91,18 +91,20 @@ impl<'a> Text<'a> {
     }
 }
 
-/// The values of the lower case digits; 255 for what is none.
+/// The values of the lower case digits; [`NONE`] for what is none.
 static DIGITS: [u8; 256] = digits();
+/// No digit: its bits are not among a digit's.
+const NONE: u8 = 0x80;
 
 const fn digits() -> [u8; 256] {
-    let mut table = [255; 256];
+    let mut table = [NONE; 256];
     let mut rest: &mut [u8] = &mut table;
     let mut byte = 0u8;
     while let Some((entry, others)) = rest.split_first_mut() {
         *entry = match byte {
             b'0'..=b'9' => byte.wrapping_sub(b'0'),
             b'a'..=b'f' => byte.wrapping_sub(b'a').wrapping_add(10),
-            _ => 255,
+            _ => NONE,
         };
         rest = others;
         byte = byte.wrapping_add(1);
@@ -110,25 +112,31 @@ const fn digits() -> [u8; 256] {
     table
 }
 
-fn pair(high: u8, low: u8) -> Option<u8> {
-    let value = |digit: u8| DIGITS.get(usize::from(digit)).copied().filter(|value| *value < 16);
-    Some(value(high)? << 4 | value(low)?)
+/// Reads pairs of digits into as many bytes; None when one is no digit, or their numbers differ.
+fn into_bytes(text: &[u8], bytes: &mut [u8]) -> Option<()> {
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    if pairs.len() != bytes.len() {
+        return None;
+    }
+    let mut seen = 0;
+    for (to, &[high, low]) in bytes.iter_mut().zip(pairs) {
+        // Indexed by a byte, a table of 256 has every entry.
+        let [high, low] = [high, low].map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or(NONE));
+        seen |= high | low;
+        *to = high << 4 | low;
+    }
+    (seen & NONE == 0).then_some(())
 }
 
 fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, []) = text.as_chunks::<2>() else { return None };
-    pairs.iter().map(|&[high, low]| pair(high, low)).collect()
+    let mut bytes = vec![0; text.len() / 2];
+    into_bytes(text, &mut bytes)?;
+    Some(bytes)
 }
 
 fn hash(text: &[u8]) -> Option<[u8; 32]> {
-    let (pairs, []) = text.as_chunks::<2>() else { return None };
     let mut hash = [0; 32];
-    if pairs.len() != hash.len() {
-        return None;
-    }
-    for (to, &[high, low]) in hash.iter_mut().zip(pairs) {
-        *to = pair(high, low)?;
-    }
+    into_bytes(text, &mut hash)?;
     Some(hash)
 }
 
