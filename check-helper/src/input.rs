@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroize::Zeroizing;
 
 /// Largest input, in bytes.
@@ -110,7 +110,7 @@ pub fn read(operation: Operation) -> Result<Input, BadInput> {
 }
 
 /// Takes the lines apart; None for anything that is not as it must be.
-fn parse(operation: Operation, bytes: &[u8]) -> Option<Input> {
+pub fn parse(operation: Operation, bytes: &[u8]) -> Option<Input> {
     if bytes.len() > MOST || bytes.contains(&0) {
         return None;
     }

@@ -4,14 +4,17 @@
 
 mod google;
 mod oath;
+mod token;
 
 use serde::Serialize;
 use twinlock_policy::Store;
 use twinlock_system::credential::{self, Place};
 use twinlock_system::ledger::Keep;
 use twinlock_system::{Fault, Ledger, Paths, User, clock};
-use twinlock_verifier::{Algorithm, Authenticator, Credential, CredentialFault, Record};
-use zeroize::Zeroizing;
+use twinlock_verifier::{Credential, CredentialFault, Record};
+
+pub use token::What;
+use token::{Remark, Token};
 
 use crate::audit;
 use crate::caller::Caller;
@@ -19,87 +22,6 @@ use crate::cli::{Import, ImportFlags};
 use crate::error::{Error, Exit};
 use crate::present::{self, Present};
 use crate::{in_force, terminal, texts};
-
-/// One token of the other module.
-pub struct Token {
-    secret: Zeroizing<Vec<u8>>,
-    digits: u8,
-    period: u16,
-    /// The last step that counts as used; 0 for none.
-    last_step: u64,
-    /// Steps that the phone is ahead of this host.
-    drift: i8,
-}
-
-impl Token {
-    fn authenticator(&self, id: u32, label: String, now: i64) -> Authenticator {
-        Authenticator {
-            id,
-            label,
-            secret: self.secret.clone(),
-            algorithm: Algorithm::Sha1,
-            digits: self.digits,
-            period: self.period,
-            enrolled: now,
-        }
-    }
-
-    fn is(&self, one: &Authenticator) -> bool {
-        let own = (self.secret.as_slice(), self.digits, self.period, Algorithm::Sha1);
-        own == (one.secret.as_slice(), one.digits, one.period, one.algorithm)
-    }
-}
-
-/// Something to tell about a file.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Remark {
-    /// From 1; None for the file as a whole.
-    pub line: Option<usize>,
-    pub what: What,
-}
-
-/// What there is to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The other module does not understand it either, and refuses its user.
-    Invalid(&'static str),
-    /// The other module passes it over.
-    Ignored,
-    /// Counter-based tokens are not supported here.
-    Hotp,
-    /// No TOTP is switched on in it.
-    NotTotp,
-    /// A secret of so many bytes; 10 to 128 are taken.
-    SecretLength(usize),
-    /// A step of so many seconds; 15 to 120 are taken.
-    Period(u16),
-    /// A phone so many steps off; four are followed.
-    Skew(i64),
-    /// A window of so many steps; here it is three.
-    Window(i64),
-    /// So many scratch codes.
-    ScratchCodes(usize),
-    /// A limit of attempts.
-    RateLimit,
-    /// The other module did not note what was used, so everything up to now counts as used.
-    BurnedUpToNow,
-    /// Codes count as used until then (Unix seconds).
-    UsedUntil(i64),
-    /// A PIN in clear.
-    Pin,
-    /// A token that is there already.
-    Twice,
-}
-
-impl What {
-    /// Whether something that its user could log in with is lost.
-    pub fn loses_a_token(&self) -> bool {
-        matches!(
-            self,
-            What::Invalid(_) | What::Hotp | What::NotTotp | What::SecretLength(_) | What::Period(_)
-        )
-    }
-}
 
 /// What came of one user.
 #[derive(Debug, Serialize)]

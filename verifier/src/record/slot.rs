@@ -15,6 +15,7 @@ use super::{
     Remembered, SourceWait,
 };
 use crate::credential::MAX_AUTHENTICATORS;
+use crate::recovery::CODES;
 use crate::throttle::SOURCES;
 
 /// Bytes of one slot: a page, so that writing one touches one block.
@@ -276,13 +277,14 @@ fn decode_payload(payload: &[u8]) -> Option<Record> {
     if reader.u8()? != 0 {
         record.recovery = Some(RegisteredRecovery {
             fingerprint: reader.array()?,
-            codes: reader.u8()?,
+            // A bit of `used` for each.
+            codes: reader.u8().filter(|&codes| usize::from(codes) <= CODES)?,
             used: reader.u16()?,
         });
     }
     if reader.u8()? != 0 {
         let (at, policy) = (reader.i64()?, reader.array()?);
-        let length = usize::from(reader.u8()?);
+        let length = Some(usize::from(reader.u8()?)).filter(|&length| length <= MAX_SERVICE)?;
         let service = std::str::from_utf8(reader.take(length)?).ok()?.to_owned();
         record.last = Some(Acceptance { at, policy, service });
     }

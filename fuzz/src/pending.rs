@@ -1,0 +1,29 @@
+//! An enrolment under way, as its file says it.
+
+use twinlock_enrollment::pending::Pending;
+
+use crate::said;
+
+pub fn run(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Pending::parse(text) {
+        Ok(pending) => {
+            assert!(text.len() <= Pending::MAX_BYTES);
+            assert_eq!(*pending.to_text(), *text, "what is read is not what would be written");
+            let secret = text.lines().find_map(|line| line.strip_prefix("secret=")).expect("it has one");
+            said::nothing_of(secret.as_bytes(), &format!("{pending:?}"));
+            // Nobody else's, nor at another time.
+            assert!(!pending.reusable_by(
+                &pending.service,
+                &format!("{}x", pending.source),
+                pending.first_shown
+            ));
+            assert!(!pending.reusable_by(
+                &pending.service,
+                &pending.source,
+                pending.first_shown.wrapping_add(601)
+            ));
+        }
+        Err(fault) => said::nothing_of(bytes, &format!("{fault} {fault:?}")),
+    }
+}
