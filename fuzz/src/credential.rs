@@ -5,7 +5,12 @@ use twinlock_verifier::{Credential, Record, recovery};
 
 use crate::said;
 
+/// The beginning of a text that our own writer wrote, which is read without a TOML parser; and another of the same length,
+/// with which it is not.
+const HEADS: [&[u8]; 2] = [b"# Twinlock credential.", b"# twinlock credential."];
+
 pub fn run(bytes: &[u8]) {
+    both_readers_agree(bytes);
     let credential = match Credential::parse(bytes) {
         Ok(credential) => credential,
         Err(fault) => return said::nothing_of(bytes, &format!("{fault} {fault:?}")),
@@ -26,7 +31,17 @@ pub fn run(bytes: &[u8]) {
 
     let mut record = Record::new("maria");
     record.register(&credential);
-    assert!(record.knows(&credential) && record.knows(&again));
+    assert!(record.knows(&credential.into()) && record.knows(&again.into()));
+}
+
+fn both_readers_agree(bytes: &[u8]) {
+    let Some(rest) = bytes.strip_prefix(HEADS[0]) else { return };
+    match (Credential::parse(bytes), Credential::parse(&[HEADS[1], rest].concat())) {
+        (Ok(quick), Ok(slow)) => assert!(is_same(&quick, &slow), "the quick reader reads something else"),
+        (Err(quick), Err(slow)) => assert_eq!(quick, slow),
+        (Ok(_), Err(fault)) => panic!("the quick reader reads what the other does not: {fault}"),
+        (Err(fault), Ok(_)) => panic!("the other reader reads what the quick one does not: {fault}"),
+    }
 }
 
 fn is_within_bounds(credential: &Credential) {

@@ -74,13 +74,14 @@ fn is_taken_over(token: &Token) {
     for entry in &mut record.authenticators {
         (entry.last_step, entry.drift) = (token.last_step, token.drift);
     }
+    let identified = read.into();
     let now = steps::step_at(NOW, token.period).unwrap();
     for step in now.saturating_sub(6)..=now + 6 {
         let code = code_at(&one, step * u64::from(token.period));
         let request = Request {
             typed: &Typed::from_bytes(code.as_bytes()),
             recovery_hash: None,
-            credential: &read,
+            credential: &identified,
             now: NOW,
             built: 0,
             source: Source::Local,

@@ -1,6 +1,5 @@
 //! The two slots of a record: bytes of any kind, and records of any kind whose checksums are right.
 
-use sha2::{Digest, Sha256};
 use twinlock_verifier::record::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots};
 use twinlock_verifier::steps::code_at;
 use twinlock_verifier::{Limits, Record, Request, Source, Typed, judge};
@@ -32,9 +31,10 @@ pub fn run(bytes: &[u8]) {
     match slots.next() {
         Ok((bytes, offset)) => {
             let place = usize::try_from(offset).unwrap();
-            assert_eq!((bytes.len(), place % SLOT_BYTES), (SLOT_BYTES, 0));
+            assert!(bytes.len() <= SLOT_BYTES && place % SLOT_BYTES == 0);
             let mut after = file.clone();
-            after[place..place + SLOT_BYTES].copy_from_slice(&bytes);
+            // What stands behind it in the slot stays.
+            after[place..place + bytes.len()].copy_from_slice(&bytes);
             let newest = Slots::decode(&after).expect("what was written is not read");
             assert_eq!(newest.record, slots.record);
             after[place..place + SLOT_BYTES].fill(0xff);
@@ -47,14 +47,19 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn slot(payload: &[u8], sequence: u64) -> Vec<u8> {
-    let payload = &payload[..payload.len().min(SLOT_BYTES - 36)];
+    let payload = &payload[..payload.len().min(SLOT_BYTES - 28)];
     let length = u16::try_from(payload.len()).unwrap().to_le_bytes();
     let mut slot =
-        [b"TWINLOCK".as_slice(), &1u16.to_le_bytes(), &length, &sequence.to_le_bytes(), payload].concat();
-    let sum = Sha256::digest(&slot);
-    slot.extend(&sum[..16]);
+        [b"TWINLOCK".as_slice(), &2u16.to_le_bytes(), &length, &sequence.to_le_bytes(), payload].concat();
+    slot.extend(crc64(&slot).to_le_bytes());
     slot.resize(SLOT_BYTES, 0);
     slot
+}
+
+/// CRC-64/XZ, bit by bit.
+fn crc64(bytes: &[u8]) -> u64 {
+    let bit = |sum: u64, _| if sum & 1 == 1 { sum >> 1 ^ 0xC96C_5795_D787_0F42 } else { sum >> 1 };
+    !bytes.iter().fold(u64::MAX, |sum, byte| (0..8).fold(sum ^ u64::from(*byte), bit))
 }
 
 fn reads_back(record: &Record) {
@@ -82,7 +87,7 @@ fn whatever_it_says_it_can_be_used(record: &mut Record, bytes: &[u8]) {
             let request = Request {
                 typed: &Typed::from_bytes(typed),
                 recovery_hash: Some(people::recovery_hash(&recovery)),
-                credential: &credential,
+                credential: &credential.clone().into(),
                 now,
                 built: BUILT,
                 source: Source::V4([192, 0, 2, 7]),

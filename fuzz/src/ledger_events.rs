@@ -39,7 +39,7 @@ pub fn run(bytes: &[u8]) {
 #[derive(Clone, Copy, PartialEq)]
 enum Write {
     Durable,
-    /// Only the bytes from here to there got to the disk, and nobody was told anything.
+    /// Only the bytes from here to there (modulo its length) got to the disk, and nobody was told anything.
     Torn(usize, usize),
 }
 
@@ -123,8 +123,7 @@ impl Login {
             8 => self.now += parts.pick(&[3600, 30, 60, 86_400, 86_400 * 365, 15]),
             9 => self.now -= parts.pick(&[600, 30, 61, 86_400, 86_400 * 365, NOW, 15]),
             10 => {
-                let ends = [parts.u16(), parts.u16()].map(|end| usize::from(end) % (SLOT_BYTES + 1));
-                self.write = Write::Torn(ends[0].min(ends[1]), ends[0].max(ends[1]));
+                self.write = Write::Torn(usize::from(parts.u16()), usize::from(parts.u16()));
             }
             11 => {
                 let octet = parts.byte();
@@ -174,11 +173,12 @@ impl Login {
         let (bytes, offset) = slots.next().unwrap();
         let place = usize::try_from(offset).unwrap();
         let (from, to) = match std::mem::replace(&mut self.write, Write::Durable) {
-            Write::Durable => (0, SLOT_BYTES),
-            Write::Torn(from, to) => (from, to),
+            Write::Durable => (0, bytes.len()),
+            Write::Torn(from, to) => (from % (bytes.len() + 1), to % (bytes.len() + 1)),
         };
+        let (from, to) = (from.min(to), from.max(to));
         self.file[place + from..place + to].copy_from_slice(&bytes[from..to]);
-        (from, to) == (0, SLOT_BYTES)
+        (from, to) == (0, bytes.len())
     }
 
     fn answer(&mut self, text: &str) {
@@ -187,7 +187,7 @@ impl Login {
             Typed::Recovery(code) => Some(people::recovery_hash(code)),
             _ => None,
         };
-        let credential = self.credential.clone();
+        let credential = self.credential.clone().into();
         let (limits, now) = (self.limits, self.now);
         let request = Request {
             typed: &typed,
@@ -305,7 +305,7 @@ impl Login {
         let confirmed = confirm(&new, &code, now);
         let added = last.id;
         let edited = self.change(|record| {
-            let known = record.enrolled && record.knows(&old);
+            let known = record.enrolled && record.knows(&old.clone().into());
             let edited = Some(record.clone()).filter(|_| known);
             match edited.and_then(|record| record.edited(Some(&old), &new, confirmed, now).ok()) {
                 Some(next) => {
