@@ -9,6 +9,7 @@
 #   make test-msrv  builds with the oldest compiler that Cargo.toml promises, in a Debian folder
 #   make test-asan  the module's unsafe room and its logins under AddressSanitizer and LeakSanitizer
 #   make mutants    changes policy and verifier in every small way: a test must notice each
+#   make fuzz       every parser against random input, each for SECONDS_EACH seconds (60); TARGETS="a b" for some
 #   make lint       formatting, clippy, shellcheck, licences and build scripts of crates, unused dependencies
 
 SHELL = /bin/sh
@@ -104,6 +105,12 @@ bench: test-packages-installed build
 	@packaging/install-packages libpam-google-authenticator libpam-oath valgrind strace binutils
 	@CARGO="$(CARGO)" $(CARGO) run --quiet --locked -p twinlock-tests --bin bench -- \
 		$(if $(BASE),--base $(abspath $(BASE))) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile)
+
+# One program with the address sanitizer, built in a minute or two; what breaks a property is kept in fuzz/found.
+.PHONY: fuzz
+fuzz:
+	@packaging/install-packages gcc g++ libc6-dev
+	@CARGO="$(CARGO)" SECONDS_EACH="$(or $(SECONDS_EACH),60)" fuzz/run $(TARGETS)
 
 clean:
 	$(CARGO) clean
