@@ -19,7 +19,7 @@ const NOW: i64 = 1_900_000_005;
 /// `~/.google_authenticator`.
 pub fn run_google(bytes: &[u8]) {
     let (token, remarks) = google::parse(bytes, NOW);
-    are_fit_to_print(bytes, &remarks);
+    are_fit_to_print(bytes, bytes.split(|&byte| byte == b'\n').count(), &remarks);
     match token {
         Some(token) => is_taken_over(&token),
         None => assert!(remarks.iter().any(|one| one.what.loses_a_token()), "a token is lost without a word"),
@@ -31,10 +31,10 @@ pub fn run_oath(bytes: &[u8]) {
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
         match oath::parse(line, number, NOW) {
             oath::Line::Nothing => {}
-            oath::Line::Nobodys(remark) => are_fit_to_print(line, &[remark]),
+            oath::Line::Nobodys(remark) => are_fit_to_print(line, number, &[remark]),
             oath::Line::Of(user, entry) => {
                 assert!(!user.is_empty() && !user.contains(['\n', ' ', '\t', '\r', '\0']));
-                are_fit_to_print(line, &entry.remarks);
+                are_fit_to_print(line, number, &entry.remarks);
                 let lost = entry.remarks.iter().any(|one| one.what.loses_a_token());
                 assert_eq!(entry.token.is_none(), lost, "a token is lost without a word");
                 entry.token.iter().for_each(is_taken_over);
@@ -44,17 +44,18 @@ pub fn run_oath(bytes: &[u8]) {
 }
 
 /// What is printed of a remark is made of its fields alone (enroll-cli/src/texts/moving.rs).
-fn are_fit_to_print(bytes: &[u8], remarks: &[Remark]) {
+fn are_fit_to_print(bytes: &[u8], lines: usize, remarks: &[Remark]) {
     for remark in remarks {
-        let number = match remark.what {
-            // Numbers that the file gives, and that are told: how far off a clock is, how wide a window, until when.
-            What::Skew(_) | What::Window(_) | What::Period(_) => continue,
-            What::UsedUntil(end) => return assert!(!twinlock_system::clock::readable(end).is_empty()),
-            _ => format!("{remark:?}"),
-        };
-        said::nothing_of(bytes, &number);
-        let lines = bytes.split(|&byte| byte == b'\n').count();
-        assert!(remark.line.is_none_or(|line| (1..=lines).contains(&line) || lines == 1));
+        assert!(
+            remark.line.is_none_or(|line| (1..=lines).contains(&line)),
+            "a line that is not there is named"
+        );
+        match remark.what {
+            // Numbers that the file gives and that are told: how far off a clock is, how wide a window, how long a step.
+            What::Skew(_) | What::Window(_) | What::Period(_) => {}
+            What::UsedUntil(end) => assert!(!twinlock_system::clock::readable(end).is_empty()),
+            _ => said::nothing_of(bytes, &format!("{remark:?}")),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use twinlock_verifier::edit::confirm;
-use twinlock_verifier::record::{SLOT_BYTES, Slots};
+use twinlock_verifier::record::Slots;
 use twinlock_verifier::steps::{self, code_at};
 use twinlock_verifier::{
     Accepted, Authenticator, By, Credential, Limits, Record, Rejection, Request, Source, Typed, Verdict,

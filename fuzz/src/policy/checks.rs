@@ -57,23 +57,18 @@ pub fn settled_doubts_are_never_stricter(
     let mut asked = groups.clone();
     let decision = policy.decide(subject, &mut asked);
     let is_address = |rhost: &str| rhost.is_empty() || rhost.parse::<std::net::IpAddr>().is_ok();
-    let named: Vec<String> = addresses(text);
-    let rhosts: Vec<Option<&str>> = match subject.rhost {
-        Some(rhost) if !is_address(rhost) => {
-            ADDRESSES.iter().copied().chain(named.iter().map(String::as_str)).map(Some).collect()
-        }
-        known => vec![known],
-    };
-    if rhosts.len() == 1 && !asked.has_doubts() {
+    let is_doubtful = subject.rhost.is_some_and(|rhost| !is_address(rhost));
+    if !is_doubtful && !asked.has_doubts() {
         return;
     }
-    for (number, rhost) in (0u8..).zip(rhosts.iter().cycle().take(rhosts.len().max(4))) {
-        for by in [number, number.wrapping_mul(2).wrapping_add(3)] {
-            let known = policy.decide(&Subject { rhost: *rhost, ..*subject }, &mut groups.settled(by));
-            is_never_looser(&decision, &known, subject);
-            let strict = |decision: &Decision| decision.reported.as_deref().unwrap_or(decision).clone();
-            is_never_looser(&strict(&decision), &strict(&known), subject);
-        }
+    let named: Vec<String> = if is_doubtful { addresses(text) } else { Vec::new() };
+    let places = ADDRESSES.iter().copied().chain(named.iter().map(String::as_str)).map(Some);
+    let rhosts: Vec<_> = if is_doubtful { places.collect() } else { vec![subject.rhost; 4] };
+    for (by, rhost) in (0u8..).zip(rhosts) {
+        let known = policy.decide(&Subject { rhost, ..*subject }, &mut groups.settled(by));
+        is_never_looser(&decision, &known, subject);
+        let strict = |decision: &Decision| decision.reported.as_deref().unwrap_or(decision).clone();
+        is_never_looser(&strict(&decision), &strict(&known), subject);
     }
 }
 
