@@ -1,5 +1,7 @@
 //! What a caller of the setuid helper says.
 
+// It is of another edition, and formatted as that one is.
+#[rustfmt::skip]
 #[path = "../../check-helper/src/input.rs"]
 #[allow(dead_code, missing_docs, reason = "of the file, only the parser is wanted here")]
 mod parser;
