@@ -21,9 +21,28 @@ pub fn run_google(bytes: &[u8]) {
     let (token, remarks) = google::parse(bytes, NOW);
     are_fit_to_print(bytes, bytes.split(|&byte| byte == b'\n').count(), &remarks);
     match token {
-        Some(token) => is_taken_over(&token),
+        Some(token) => {
+            assert!(
+                listed(bytes).iter().all(|step| *step <= token.last_step),
+                "a used step is not used here"
+            );
+            is_taken_over(&token);
+        }
         None => assert!(remarks.iter().any(|one| one.what.loses_a_token()), "a token is lost without a word"),
     }
+}
+
+/// The steps that the module noted as used.
+fn listed(bytes: &[u8]) -> Vec<u64> {
+    let mut lines = bytes.split(|byte| b"\r\n".contains(byte));
+    // The first line that gives the option counts, with numbers or without.
+    let list = lines.find_map(|line| {
+        line.strip_prefix(b"\" DISALLOW_REUSE")
+            .filter(|rest| rest.first().is_none_or(|byte| b" \t".contains(byte)))
+    });
+    let list = list.unwrap_or_default();
+    let numbers = list.split(|byte| byte.is_ascii_whitespace());
+    numbers.filter_map(|number| std::str::from_utf8(number).ok()?.parse().ok()).collect()
 }
 
 /// The users file of pam_oath.
@@ -37,10 +56,27 @@ pub fn run_oath(bytes: &[u8]) {
                 are_fit_to_print(line, number, &entry.remarks);
                 let lost = entry.remarks.iter().any(|one| one.what.loses_a_token());
                 assert_eq!(entry.token.is_none(), lost, "a token is lost without a word");
-                entry.token.iter().for_each(is_taken_over);
+                if let Some(token) = &entry.token {
+                    last_code_is_used(line, token);
+                    is_taken_over(token);
+                }
             }
         }
     }
+}
+
+/// The sixth word of a line is the last code that was taken, perhaps one of a phone that is ahead.
+fn last_code_is_used(line: &[u8], token: &Token) {
+    let line = line.split(|&byte| byte == 0).next().unwrap_or_default();
+    let mut words = line.split(|byte| b" \t\r".contains(byte)).filter(|word| !word.is_empty());
+    let Some(code) = words.nth(5) else { return };
+    let one = token.authenticator(1, "import".to_owned(), NOW);
+    let now = steps::step_at(NOW, token.period).unwrap();
+    let is_its = |step: &u64| code_at(&one, step * u64::from(token.period)).as_bytes() == code;
+    assert!(
+        (now - 1..=now + 60).filter(is_its).all(|step| step <= token.last_step),
+        "a used code is not used here"
+    );
 }
 
 /// What is printed of a remark is made of its fields alone (enroll-cli/src/texts/moving.rs).

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use twinlock_verifier::edit::confirm;
-use twinlock_verifier::record::Slots;
+use twinlock_verifier::record::{SLOT_BYTES, Slots};
 use twinlock_verifier::steps::{self, code_at};
 use twinlock_verifier::{
     Accepted, Authenticator, By, Credential, Limits, Record, Rejection, Request, Source, Typed, Verdict,
@@ -267,7 +267,8 @@ impl Login {
 
     /// One bit of one slot turns.
     fn damage(&mut self, parts: &mut Parts<'_>) {
-        let place = usize::from(parts.u16()) % self.file.len();
+        // Where there is mostly something: the beginning of either slot.
+        let place = parts.pick(&[0, SLOT_BYTES]) + usize::from(parts.byte());
         if let Some(byte) = self.file.get_mut(place) {
             *byte ^= 1 << parts.below(8);
             self.damaged = true;
