@@ -8,7 +8,7 @@ use parser::Arguments;
 const WORDS: [&str; 5] =
     ["account_phase", "after_publickey", "use_first_pass", "try_first_pass", "forward_pass"];
 
-pub fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     // As libpam parts them; an empty word can come in brackets.
     let words: Vec<&str> = text.split([' ', '\t', '\0']).collect();
@@ -16,7 +16,10 @@ pub fn run(bytes: &[u8]) {
     let unknown = words.iter().find(|word| !WORDS.contains(word)).copied();
     let arguments = match Arguments::parse(&words) {
         Ok(arguments) => arguments,
-        Err(word) => return assert_eq!(Some(word), unknown, "another word is blamed"),
+        Err(word) => {
+            assert_eq!(Some(word), unknown, "another word is blamed");
+            return false;
+        }
     };
     assert_eq!(unknown, None, "an unknown word passes");
     let expected = Arguments {
@@ -29,4 +32,5 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(arguments, expected);
     let backwards: Vec<&str> = words.iter().rev().copied().collect();
     assert_eq!(Arguments::parse(&backwards), Ok(arguments), "their order makes a difference");
+    true
 }

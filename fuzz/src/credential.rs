@@ -9,11 +9,14 @@ use crate::said;
 /// with which it is not.
 const HEADS: [&[u8]; 2] = [b"# Twinlock credential.", b"# twinlock credential."];
 
-pub fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) -> bool {
     both_readers_agree(bytes);
     let credential = match Credential::parse(bytes) {
         Ok(credential) => credential,
-        Err(fault) => return said::nothing_of(bytes, &format!("{fault} {fault:?}")),
+        Err(fault) => {
+            said::nothing_of(bytes, &format!("{fault} {fault:?}"));
+            return false;
+        }
     };
     said::nothing_of(bytes, &format!("{credential:?}"));
     is_within_bounds(&credential);
@@ -32,6 +35,7 @@ pub fn run(bytes: &[u8]) {
     let mut record = Record::new("maria");
     record.register(&credential);
     assert!(record.knows(&credential.into()) && record.knows(&again.into()));
+    true
 }
 
 fn both_readers_agree(bytes: &[u8]) {

@@ -18,7 +18,7 @@ const OPERATIONS: [Operation; 5] =
     [Operation::Status, Operation::Verify, Operation::Change, Operation::Disable, Operation::Enable];
 
 /// The first line is the word of the argument, the rest is standard input.
-pub fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) -> bool {
     let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
     let (word, rest) = bytes.split_at(end);
     let text = rest.get(1..).unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn run(bytes: &[u8]) {
     // An unknown word: then any operation, so that every input tries one.
     let operation = operation.unwrap_or_else(|| Parts(bytes).pick(&OPERATIONS));
 
-    let Some(input) = parser::parse(operation, text) else { return };
+    let Some(input) = parser::parse(operation, text) else { return false };
     assert!(!text.contains(&0) && text.len() <= 128 * 1024);
     let usual = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     assert!((1..=64).contains(&input.service.len()) && input.service.bytes().all(usual));
@@ -44,6 +44,7 @@ pub fn run(bytes: &[u8]) {
     let written = written(operation, &input);
     let again = parser::parse(operation, &written).expect("what was taken, written once more, is not");
     assert!(is_same(&input, &again), "what was taken, written once more, is something else");
+    true
 }
 
 fn written(operation: Operation, input: &Input) -> Vec<u8> {

@@ -17,7 +17,7 @@ use crate::{credential, said};
 const NOW: i64 = 1_900_000_005;
 
 /// `~/.google_authenticator`.
-pub fn run_google(bytes: &[u8]) {
+pub fn run_google(bytes: &[u8]) -> bool {
     let (token, remarks) = google::parse(bytes, NOW);
     are_fit_to_print(bytes, bytes.split(|&byte| byte == b'\n').count(), &remarks);
     match token {
@@ -27,8 +27,12 @@ pub fn run_google(bytes: &[u8]) {
                 "a used step is not used here"
             );
             is_taken_over(&token);
+            true
         }
-        None => assert!(remarks.iter().any(|one| one.what.loses_a_token()), "a token is lost without a word"),
+        None => {
+            assert!(remarks.iter().any(|one| one.what.loses_a_token()), "a token is lost without a word");
+            false
+        }
     }
 }
 
@@ -46,7 +50,8 @@ fn listed(bytes: &[u8]) -> Vec<u64> {
 }
 
 /// The users file of pam_oath.
-pub fn run_oath(bytes: &[u8]) {
+pub fn run_oath(bytes: &[u8]) -> bool {
+    let mut taken = false;
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
         match oath::parse(line, number, NOW) {
             oath::Line::Nothing => {}
@@ -59,10 +64,12 @@ pub fn run_oath(bytes: &[u8]) {
                 if let Some(token) = &entry.token {
                     last_code_is_used(line, token);
                     is_taken_over(token);
+                    taken = true;
                 }
             }
         }
     }
+    taken
 }
 
 /// The sixth word of a line is the last code that was taken, perhaps one of a phone that is ahead.

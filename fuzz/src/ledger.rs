@@ -7,7 +7,7 @@ use twinlock_verifier::{Limits, Record, Request, Source, Typed, judge};
 use crate::parts::Parts;
 use crate::people::{self, BUILT, NOW};
 
-pub fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) -> bool {
     let mut parts = Parts(bytes);
     let file = match parts.byte() % 4 {
         0 => parts.0.to_vec(),
@@ -23,7 +23,7 @@ pub fn run(bytes: &[u8]) {
             [slot(first, sequence & !1), slot(second, sequence | 1)].concat()
         }
     };
-    let Ok(mut slots) = Slots::decode(&file) else { return };
+    let Ok(mut slots) = Slots::decode(&file) else { return false };
     assert_eq!(file.len(), FILE_BYTES);
     reads_back(&slots.record);
 
@@ -44,6 +44,7 @@ pub fn run(bytes: &[u8]) {
         Err(fault) => assert_eq!(fault, RecordFault::TooLarge, "and only at the end of all numbers"),
     }
     whatever_it_says_it_can_be_used(&mut slots.record, bytes);
+    true
 }
 
 fn slot(payload: &[u8], sequence: u64) -> Vec<u8> {

@@ -24,7 +24,7 @@ const PHONES: u32 = 4;
 /// Seconds for which a removed authenticator keeps another from being added, at most (verifier/src/edit.rs).
 const LONGEST_AFTERMATH: i64 = 12 * 120;
 
-pub fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) -> bool {
     let mut parts = Parts(bytes);
     let mut login = Login::new(&mut parts);
     for _ in 0..MOST {
@@ -33,6 +33,7 @@ pub fn run(bytes: &[u8]) {
         }
         login.event(&mut parts);
     }
+    !login.texts.is_empty()
 }
 
 /// What becomes of a write.

@@ -25,8 +25,8 @@ mod typed;
 pub struct Target {
     /// Its name, and that of its folders below seeds/ and found/.
     pub name: &'static str,
-    /// Panics when a property does not hold of these bytes.
-    pub run: fn(&[u8]),
+    /// Panics when a property does not hold of these bytes; else says whether the parser took them for what it reads.
+    pub run: fn(&[u8]) -> bool,
 }
 
 /// All targets.

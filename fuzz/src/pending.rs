@@ -4,8 +4,8 @@ use twinlock_enrollment::pending::Pending;
 
 use crate::said;
 
-pub fn run(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+pub fn run(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
     match Pending::parse(text) {
         Ok(pending) => {
             assert!(text.len() <= Pending::MAX_BYTES);
@@ -23,7 +23,11 @@ pub fn run(bytes: &[u8]) {
                 &pending.source,
                 pending.first_shown.wrapping_add(601)
             ));
+            true
         }
-        Err(fault) => said::nothing_of(bytes, &format!("{fault} {fault:?}")),
+        Err(fault) => {
+            said::nothing_of(bytes, &format!("{fault} {fault:?}"));
+            false
+        }
     }
 }

@@ -16,7 +16,7 @@ use checks::Groups;
 const SEPARATOR: &str = "\n=====\n";
 
 /// Eight bytes that say who logs in, then the texts.
-pub fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) -> bool {
     let mut parts = Parts(bytes);
     let choices: [u8; 8] = parts.array();
     let files: Vec<&[u8]> = split(parts.0);
@@ -67,6 +67,7 @@ pub fn run(bytes: &[u8]) {
         with_trial(&policy, &main, &drop_ins, trial, &subject, &groups, &whole);
     }
     can_be_tried(&policy, &main, &drop_ins, &subject, &groups);
+    policy.faults().is_empty()
 }
 
 fn split(bytes: &[u8]) -> Vec<&[u8]> {

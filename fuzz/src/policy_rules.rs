@@ -26,7 +26,7 @@ const RHOSTS: [Option<&str>; 9] = [
     Some("192.0.2.1.evil.example"),
 ];
 
-pub fn run(bytes: &[u8]) {
+pub fn run(bytes: &[u8]) -> bool {
     let mut parts = Parts(bytes);
     let subject = Subject {
         user: parts.pick(&USERS),
@@ -54,6 +54,7 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(policy.explain(&subject, &mut groups.clone()).decision, decision);
     checks::settled_doubts_are_never_stricter(&policy, &subject, &groups, &main);
     checks::time_and_a_bad_clock_never_loosen(&policy, &subject, &groups);
+    true
 }
 
 /// A day within some months of now.

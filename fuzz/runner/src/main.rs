@@ -15,7 +15,7 @@ fuzz_target!(
     },
     |bytes: &[u8]| {
         if let Some(target) = TARGET.get() {
-            (target.run)(bytes);
+            let _ = (target.run)(bytes);
         }
     }
 );
