@@ -35,7 +35,7 @@ impl Limits {
     /// Seconds to wait after failure number `failures`, of which `free` cost nothing.
     fn wait_after(&self, failures: u32, free: u32) -> u64 {
         let Some(further) = failures.checked_sub(free.max(1)) else { return 0 };
-        let factor = 1u64.checked_shl(further).filter(|_| further < 63).unwrap_or(u64::MAX);
+        let factor = 1u64.checked_shl(further).unwrap_or(u64::MAX);
         self.first_wait.saturating_mul(factor).min(self.longest_wait)
     }
 

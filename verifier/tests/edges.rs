@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use twinlock_verifier::edit::EditFault;
-use twinlock_verifier::record::Remembered;
+use twinlock_verifier::record::{Remembered, SourceWait};
 use twinlock_verifier::steps::Match;
 use twinlock_verifier::{
-    Acceptance, Algorithm, Authenticator, Credential, Record, RecoverySet, recovery, steps,
+    Acceptance, Accepted, Algorithm, Authenticator, By, Credential, Limits, Record, RecoverySet, Rejection,
+    Source, Verdict, recovery, steps,
 };
 
 /// The beginning of a step of 30 seconds and of one of 60.
@@ -148,4 +149,53 @@ fn a_fault_of_an_edit_has_its_word_and_its_sentence() {
     ] {
         assert_eq!((fault.reason(), fault.to_string().as_str()), (word, sentence));
     }
+}
+
+#[test]
+fn a_source_makes_room_when_its_wait_is_over_for_more_than_the_longest_wait() {
+    let limits = Limits::default();
+    let over = NOW - 3600;
+    for (now, counted_with_others) in [(NOW, 1), (NOW + 1, 0)] {
+        let mut record = Record::new("maria");
+        for number in 0..16u8 {
+            let key = Source::V4([10, 0, 0, number]).key();
+            record.sources.push(SourceWait { key, failures: 1, until: over });
+        }
+        record.count_failure(&limits, Source::V4([10, 0, 1, 0]), now);
+        assert_eq!((record.overflow.failures, record.sources.len()), (counted_with_others, 16));
+    }
+}
+
+#[test]
+fn a_wait_doubles_until_no_number_of_seconds_is_longer() {
+    let limits = Limits { free_failures: 1, first_wait: 1, longest_wait: u64::MAX, disable_after: 1000 };
+    for (failures, wait) in
+        [(1, 1), (2, 2), (3, 4), (62, 1 << 61), (63, 1 << 62), (65, i64::MAX), (200, i64::MAX)]
+    {
+        let mut record = Record::new("maria");
+        record.sources.push(SourceWait { key: Source::Local.key(), failures: failures - 1, until: 0 });
+        record.count_failure(&limits, Source::Local, 0);
+        assert_eq!(record.sources[0].until, wait, "{failures}");
+    }
+}
+
+#[test]
+fn each_rejection_has_a_word_that_leads_back_to_it_and_only_what_was_evaluated_must_be_recorded() {
+    for (rejection, word, evaluated) in [
+        (Rejection::Empty, "empty", false),
+        (Rejection::Unshaped, "unshaped", false),
+        (Rejection::Replayed, "replayed", true),
+        (Rejection::Wrong, "wrong", true),
+        (Rejection::WrongRecovery, "wrong_recovery_code", true),
+        (Rejection::Throttled { wait: 7 }, "throttled", false),
+        (Rejection::Disabled, "disabled", false),
+        (Rejection::Clock, "clock", false),
+        (Rejection::Unregistered, "credential_unregistered", false),
+    ] {
+        assert_eq!((rejection.word(), Rejection::from_word(word, 7)), (word, Some(rejection)));
+        assert_eq!(Verdict::Rejected(rejection).must_be_recorded(), evaluated, "{word}");
+    }
+    assert_eq!(Rejection::from_word("", 0), None);
+    let accepted = Accepted { by: By::RecoveryCode { left: 1 }, failures: 0, failing_since: 0 };
+    assert!(Verdict::Accepted(accepted).must_be_recorded());
 }
