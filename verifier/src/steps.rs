@@ -1,10 +1,11 @@
 //! Time steps (RFC 6238, section 4.2), their codes, and which of them a typed code belongs to.
 //!
-//! HMAC and the hashes are RustCrypto's. What is left of RFC 4226 stands here, so that a secret is made a key once for all
-//! the steps that are tried, and wiped with it (docs/decisions/0011).
+//! The hashes are RustCrypto's; HMAC and what is left of RFC 4226 stand here, so that a secret is made a key once for all the
+//! steps that are tried, and no copy of it stays behind (docs/decisions/0011).
 
-use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+use sha1::digest::Digest;
+use sha1::digest::common::BlockSizeUser;
 use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
@@ -50,9 +51,8 @@ pub fn window_end(now: i64, period: u16, drift: i8) -> Option<u64> {
 pub fn find(authenticator: &Authenticator, code: &str, now: i64, last_step: u64, drift: i8) -> Match {
     let typed = number(code).filter(|_| code.len() == usize::from(authenticator.digits));
     let current = step_at(now, authenticator.period);
-    let (Some(key), Some(current), Some(typed)) = (Key::of(authenticator), current, typed) else {
-        return Match::None;
-    };
+    let (Some(current), Some(typed)) = (current, typed) else { return Match::None };
+    let key = Key::of(authenticator);
     let mut found = Match::None;
     for offset in [0i8, -1, 1] {
         let shift = drift.clamp(-MAX_DRIFT, MAX_DRIFT).saturating_add(offset);
@@ -84,10 +84,7 @@ fn number(code: &str) -> Option<u32> {
 pub fn code_at(authenticator: &Authenticator, time: u64) -> String {
     let step = time.checked_div(u64::from(authenticator.period)).unwrap_or_default();
     let digits = usize::from(authenticator.digits);
-    Key::of(authenticator).map_or_else(String::new, |key| {
-        let code = key.code(step, authenticator.digits);
-        format!("{code:0digits$}")
-    })
+    format!("{:0digits$}", Key::of(authenticator).code(step, authenticator.digits))
 }
 
 /// What tells one authenticator's codes from another's, whatever its digits and period: its hash function and four
@@ -98,27 +95,25 @@ pub(crate) fn sample(authenticator: &Authenticator) -> Zeroizing<String> {
     let mut sample = Zeroizing::new(String::with_capacity(48));
     sample.push_str(authenticator.algorithm.name());
     for step in 0..4u64 {
-        let code = key.as_ref().map_or(0, |key| key.code(step, 8));
-        sample.push_str(&Zeroizing::new(format!("{code:08}")));
+        sample.push_str(&Zeroizing::new(format!("{:08}", key.code(step, 8))));
     }
     sample
 }
 
 /// A secret, ready to be used for any step. Wiped when it goes.
 enum Key {
-    Sha1(Hmac<Sha1>),
-    Sha256(Hmac<Sha256>),
-    Sha512(Hmac<Sha512>),
+    Sha1(Keyed<Sha1>),
+    Sha256(Keyed<Sha256>),
+    Sha512(Keyed<Sha512>),
 }
 
 impl Key {
-    /// Never None: HMAC takes a key of any length (RFC 2104, section 2).
-    fn of(authenticator: &Authenticator) -> Option<Self> {
+    fn of(authenticator: &Authenticator) -> Self {
         let secret = authenticator.secret.as_slice();
         match authenticator.algorithm {
-            Algorithm::Sha1 => Hmac::new_from_slice(secret).ok().map(Self::Sha1),
-            Algorithm::Sha256 => Hmac::new_from_slice(secret).ok().map(Self::Sha256),
-            Algorithm::Sha512 => Hmac::new_from_slice(secret).ok().map(Self::Sha512),
+            Algorithm::Sha1 => Self::Sha1(Keyed::of(secret)),
+            Algorithm::Sha256 => Self::Sha256(Keyed::of(secret)),
+            Algorithm::Sha512 => Self::Sha512(Keyed::of(secret)),
         }
     }
 
@@ -126,14 +121,44 @@ impl Key {
     fn code(&self, step: u64, digits: u8) -> u32 {
         let counter = step.to_be_bytes();
         match self {
-            Self::Sha1(key) => truncated(&key.clone().chain_update(counter).finalize().into_bytes(), digits),
-            Self::Sha256(key) => {
-                truncated(&key.clone().chain_update(counter).finalize().into_bytes(), digits)
-            }
-            Self::Sha512(key) => {
-                truncated(&key.clone().chain_update(counter).finalize().into_bytes(), digits)
-            }
+            Self::Sha1(key) => truncated(&key.mac(&counter), digits),
+            Self::Sha256(key) => truncated(&key.mac(&counter), digits),
+            Self::Sha512(key) => truncated(&key.mac(&counter), digits),
         }
+    }
+}
+
+/// The bytes of the largest block: SHA-512's.
+const LARGEST_BLOCK: usize = 128;
+
+/// HMAC (RFC 2104) with a key that is in both hashes already.
+struct Keyed<D> {
+    inner: D,
+    outer: D,
+}
+
+impl<D: Digest + BlockSizeUser + Clone> Keyed<D> {
+    fn of(secret: &[u8]) -> Self {
+        let mut block = Zeroizing::new([0u8; LARGEST_BLOCK]);
+        let size = D::block_size().min(LARGEST_BLOCK);
+        if secret.len() > size {
+            let sum = D::digest(secret);
+            block.iter_mut().zip(sum).for_each(|(to, from)| *to = from);
+        } else {
+            block.iter_mut().zip(secret).for_each(|(to, from)| *to = *from);
+        }
+        let mut with = |pad: u8| {
+            block.iter_mut().for_each(|byte| *byte ^= pad);
+            D::new_with_prefix(block.get(..size).unwrap_or_default())
+        };
+        let inner = with(0x36);
+        let outer = with(0x36 ^ 0x5c);
+        Self { inner, outer }
+    }
+
+    fn mac(&self, text: &[u8]) -> sha1::digest::Output<D> {
+        let inner = self.inner.clone().chain_update(text).finalize();
+        self.outer.clone().chain_update(inner).finalize()
     }
 }
 
