@@ -101,6 +101,10 @@ pub(crate) fn sample(authenticator: &Authenticator) -> Zeroizing<String> {
 }
 
 /// A secret, ready to be used for any step. Wiped when it goes.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack; a box would be one more place to wipe"
+)]
 enum Key {
     Sha1(Keyed<Sha1>),
     Sha256(Keyed<Sha256>),
