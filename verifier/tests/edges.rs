@@ -6,7 +6,7 @@ use twinlock_verifier::record::{Remembered, SourceWait};
 use twinlock_verifier::steps::Match;
 use twinlock_verifier::{
     Acceptance, Accepted, Algorithm, Authenticator, By, Credential, Limits, Record, RecoverySet, Rejection,
-    Source, Verdict, recovery, steps,
+    Request, Source, Typed, Verdict, judge, recovery, steps,
 };
 
 /// The beginning of a step of 30 seconds and of one of 60.
@@ -198,4 +198,32 @@ fn each_rejection_has_a_word_that_leads_back_to_it_and_only_what_was_evaluated_m
     assert_eq!(Rejection::from_word("", 0), None);
     let accepted = Accepted { by: By::RecoveryCode { left: 1 }, failures: 0, failing_since: 0 };
     assert!(Verdict::Accepted(accepted).must_be_recorded());
+}
+
+#[test]
+fn of_two_phones_that_show_one_code_the_first_is_named_and_used_up_and_then_the_other() {
+    let two = credential(&[authenticator(1, 30), authenticator(2, 30)]);
+    let mut record = registered(&two);
+    // Found with Python's hmac: in this step, the secrets of twenty bytes 1 and of twenty bytes 2 have this code.
+    let (step, code) = (60_348_228, "619904");
+    for expected in [Some("phone 1"), Some("phone 2"), None] {
+        let typed = Typed::from_bytes(code.as_bytes());
+        let request = Request {
+            typed: &typed,
+            recovery_hash: None,
+            credential: &two.clone().into(),
+            now: step * 30 + 7,
+            built: 0,
+            source: Source::Local,
+            service: "till",
+            policy: [0; 32],
+            limits: &Limits::default(),
+        };
+        match (judge(&request, &mut record), expected) {
+            (Verdict::Accepted(accepted), Some(label)) => {
+                assert_eq!(accepted.by, By::Authenticator(label.to_owned()));
+            }
+            (verdict, _) => assert_eq!((verdict, expected), (Verdict::Rejected(Rejection::Replayed), None)),
+        }
+    }
 }
