@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{Mode, fchmod, mkdirat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
 use twinlock_verifier::credential::MAX_FILE;
 use zeroize::Zeroizing;
@@ -175,10 +175,13 @@ fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {
     let folder_path = user.home.join(FOLDER);
     match mkdirat(&home, FOLDER, Mode::S_IRWXU) {
         Ok(()) => {
-            // The host's umask may have taken bits away; it is not ours to change.
-            let made = file::open_file(&home, FOLDER, OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty());
-            let made = made.map_err(Fault::io("open", &folder_path))?;
-            fchmod(&made, Mode::S_IRWXU).map_err(Fault::io("set the mode of", &folder_path))?;
+            // The host's umask, which is not ours to change, may have taken all bits away: then its owner could not even
+            // open it.
+            let open_to_its_owner = fchmodat(&home, FOLDER, Mode::S_IRWXU, FchmodatFlags::NoFollowSymlink);
+            if let Err(errno) = open_to_its_owner {
+                let _ = unlinkat(&home, FOLDER, UnlinkatFlags::RemoveDir);
+                return Err(Fault::io("set the mode of", &folder_path)(errno));
+            }
         }
         Err(Errno::EEXIST) => {}
         Err(errno) => return Err(Fault::io("make", &folder_path)(errno)),

@@ -5,10 +5,13 @@
 //! other for the host's own and leave them behind. Whatever the closure does, the old identity is back before this
 //! returns; a panic included.
 
-use nix::unistd::{Gid, Uid, geteuid, getgroups, setfsgid, setfsuid};
+use nix::unistd::{Gid, Uid, getegid, geteuid, getgroups, setfsgid, setfsuid};
 use rustix::thread::set_thread_groups;
 
 use crate::{Fault, User};
+
+/// How often the old identity is tried to get back.
+const RESTORES: u32 = 3;
 
 /// Which supplementary groups to act with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,8 +69,10 @@ impl Before {
         set_groups(wanted).map_err(|_| Fault::Identity("setgroups"))?;
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         // The gid first: once the fsuid is the user's, the capability to change the other may be gone.
-        let fsgid = setfsgid(gid);
-        let fsuid = setfsuid(uid);
+        let (fsgid, fsuid) = (setfsgid(gid), setfsuid(uid));
+        // Where a filter of system calls says -1, nobody's identity is in these; it is still the effective one.
+        let fsgid = if fsgid.as_raw() == u32::MAX { getegid() } else { fsgid };
+        let fsuid = if fsuid.as_raw() == u32::MAX { geteuid() } else { fsuid };
         let mut before = Self { groups, fsuid, fsgid, restored: false };
         // These calls report nothing; asking again returns what is in force.
         if setfsgid(gid) != gid || setfsuid(uid) != uid {
@@ -81,14 +86,19 @@ impl Before {
         if self.restored {
             return Ok(());
         }
+        self.restored = true;
+        // The kernel may lack memory for a moment, and the process that we live in must not be left as somebody else.
+        if (0..RESTORES).any(|_| self.is_restored()) {
+            return Ok(());
+        }
+        Err(Fault::Identity("the old identity did not come back"))
+    }
+
+    fn is_restored(&self) -> bool {
         setfsuid(self.fsuid);
         setfsgid(self.fsgid);
         let groups = set_groups(&self.groups);
-        self.restored = true;
-        if groups.is_err() || setfsuid(self.fsuid) != self.fsuid || setfsgid(self.fsgid) != self.fsgid {
-            return Err(Fault::Identity("the old identity did not come back"));
-        }
-        Ok(())
+        groups.is_ok() && setfsuid(self.fsuid) == self.fsuid && setfsgid(self.fsgid) == self.fsgid
     }
 }
 

@@ -39,7 +39,17 @@ pub use users::User;
 /// # Errors
 /// [`Fault::Random`] when the kernel has none to give.
 pub fn random(buffer: &mut [u8]) -> Result<(), Fault> {
-    getrandom::fill(buffer).map_err(|_| Fault::Random)
+    // The system call and nothing else: a library that falls back on /dev/urandom keeps it open, in a host that is not ours.
+    let mut filled = 0usize;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty()) {
+            Ok(0) => return Err(Fault::Random),
+            Ok(more) => filled = filled.saturating_add(more),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return Err(Fault::Random),
+        }
+    }
+    Ok(())
 }
 
 /// The short name of this host, as accounts and the default issuer show it.
