@@ -3,6 +3,7 @@
 #   make install    puts them where they belong (DESTDIR, PREFIX, PAMDIR); builds nothing
 #   make demo       the whole job, shown on this machine without changing it
 #   make test       every test; ends with "N passed, N failed"
+#   make test-faults  a login with everything around it failing, dying, racing; half an hour. SHORT=1: a part of it
 #   make deb, rpm   packages, in dist/
 #   make test-packages  installs, upgrades and removes them in fresh Debian folders, with real logins
 #   make bench      what a login costs, beside the other modules
@@ -62,6 +63,11 @@ demo: test-packages-installed build
 
 test: test-packages-installed build
 	@CARGO="$(CARGO)" tests/run
+
+# ONLY=openat: of the system calls those of one name.
+.PHONY: test-faults
+test-faults: test-packages-installed build
+	@CARGO="$(CARGO)" TWINLOCK_FAULTS_ONLY="$(ONLY)" tests/faults $(if $(SHORT),short)
 
 deb: build-packages
 	@packaging/install-packages dpkg-dev

@@ -27,6 +27,9 @@ fn main() {
         &faults,
         &["-shared", "-fPIC", "-fvisibility=hidden", "-fno-builtin", "client/allocation_faults.c"],
     );
+    let swapper = Path::new(&out).join("swapper");
+    compile(&swapper, &["client/swapper.c"]);
+    println!("cargo::rustc-env=TWINLOCK_SWAPPER={}", swapper.display());
     let source = Path::new(&out).join("libnss_twinlocktest.so.2");
     compile(&source, &["-shared", "-fPIC", "-fvisibility=hidden", "client/nss_source.c"]);
     println!("cargo::rustc-env=TWINLOCK_NSS_SOURCE={}", source.display());

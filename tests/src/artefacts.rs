@@ -47,6 +47,11 @@ pub fn allocation_faults() -> &'static Path {
     Path::new(env!("TWINLOCK_ALLOCATION_FAULTS"))
 }
 
+/// The program of `client/` that swaps names as fast as it can.
+pub fn swapper() -> &'static Path {
+    Path::new(env!("TWINLOCK_SWAPPER"))
+}
+
 /// Cargo's target folder: the one that this very program was built into.
 pub fn target_folder() -> PathBuf {
     let program = std::env::current_exe().expect("/proc/self/exe");

@@ -38,6 +38,7 @@ mod phone;
 pub mod picture;
 pub mod process;
 mod sshd;
+pub mod system_calls;
 mod terminal;
 pub mod witness;
 

@@ -382,6 +382,11 @@ impl Dialogue {
         self.process.id()
     }
 
+    /// What there is of the outcome so far.
+    pub fn so_far(&self) -> &Outcome {
+        &self.outcome
+    }
+
     /// The next message of the module; nothing when the application came to its end.
     pub fn next_message(&mut self) -> Option<Message> {
         match self.next_event() {
@@ -422,6 +427,11 @@ impl Dialogue {
     /// Answers a prompt of an application that may be gone by now; whether it still was there.
     pub fn answer_if_there(&mut self, text: &str) -> bool {
         self.answers.as_mut().is_some_and(|pipe| writeln!(pipe, "text {}", escape(text.as_bytes())).is_ok())
+    }
+
+    /// Answers NULL to an application that may be gone by now; whether it still was there.
+    pub fn answer_null_if_there(&mut self) -> bool {
+        self.answers.as_mut().is_some_and(|pipe| writeln!(pipe, "null").is_ok())
     }
 
     /// Answers a prompt with bytes that need not be UTF-8; libpam's answers end at a zero byte.

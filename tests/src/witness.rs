@@ -65,9 +65,14 @@ pub fn nothing_is_recorded() -> bool {
 /// Writes down how many faults a test made to happen, for `tests/run` to add up. After the test's host is gone: the
 /// target folder may be one that it covers.
 pub fn count_faults(test: &str, faults: usize) {
+    count("faults", test, faults);
+}
+
+/// The same for what has another name: `kills`, `races`, `surroundings`.
+pub fn count(what: &str, test: &str, number: usize) {
     let folder = artefacts::target_folder().join("fault-counts");
     std::fs::create_dir_all(&folder).expect("a folder in the target folder");
-    std::fs::write(Path::new(&folder).join(format!("{test}.txt")), format!("{faults} {test}\n"))
+    std::fs::write(Path::new(&folder).join(format!("{test}.txt")), format!("{number} {what} {test}\n"))
         .expect("a count");
-    eprintln!("{faults} faults injected by {test}");
+    eprintln!("{number} {what} by {test}");
 }

@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use helper_stage::*;
+use twinlock_tests::witness::count;
 use twinlock_tests::{Account, Host, Phone, process};
 
 /// A name service module that writes down what it finds around it, in the very process of the helper.
@@ -328,6 +329,8 @@ fn limits_make_no_guess_uncounted() {
     for limit in limits.iter().filter(|limit| limit.starts_with("-S")) {
         assert!(worked.contains(limit), "{limit} is not lifted");
     }
+    drop(host);
+    count("surroundings", "limits_of_the_helper", limits.len());
 }
 
 #[test]
@@ -497,68 +500,6 @@ fn a_log_that_is_missing_full_or_odd_neither_stops_nor_hangs_it() {
     std::fs::remove_file("/dev/log").unwrap();
 }
 
-/// A system call of a run: its name, and which of this name in the whole process it is.
-struct Call {
-    name: String,
-    number: usize,
-    line: String,
-}
-
-/// A run of the helper as the user under strace, which root has to run: a traced setuid program has no rights.
-fn traced(caller: &Account, word: &str, input: &str, filters: &[String]) -> (std::process::Output, String) {
-    let mut command = strace(caller, word, input, filters);
-    let output =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
-    (output, std::fs::read_to_string(trace(caller)).unwrap())
-}
-
-fn trace(caller: &Account) -> String {
-    format!("/tmp/trace-{}", caller.name)
-}
-
-fn strace(caller: &Account, word: &str, input: &str, filters: &[String]) -> Command {
-    let path = format!("/tmp/input-{}", caller.name);
-    std::fs::write(&path, input).unwrap();
-    let _ = std::fs::remove_file(trace(caller));
-    let mut command = process::command("strace");
-    command.args(["-u", &caller.name, "-o", &trace(caller)]);
-    for filter in filters {
-        command.args(["-e", filter]);
-    }
-    command.args([HELPER, word]).stdin(std::fs::File::open(&path).unwrap());
-    command
-}
-
-fn calls(caller: &Account, word: &str, input: &str) -> Vec<Call> {
-    let (_, trace) = traced(caller, word, input, &[]);
-    let mut counts = std::collections::HashMap::new();
-    let lines = trace.lines().filter(|line| line.contains('(') && !line.starts_with(['+', '-']));
-    lines
-        .map(|line| {
-            let name = line.split('(').next().unwrap().to_owned();
-            let number = counts.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
-            Call { name, number: *number, line: line.to_owned() }
-        })
-        // strace itself execs it, and cannot yet be heard.
-        .filter(|call| call.name != "execve")
-        .collect()
-}
-
-impl Call {
-    fn inject(&self, signal: &str) -> [String; 2] {
-        let Self { name, number, .. } = self;
-        [format!("trace={name}"), format!("inject={name}:signal={signal}:when={number}")]
-    }
-}
-
-/// Puts record and credential of the user back to how they were.
-fn restore(caller: &Account, record: &[u8], credential: &str) {
-    let _ = std::fs::remove_file(record_path(caller));
-    std::fs::write(record_path(caller), record).unwrap();
-    process::run(process::command("chmod").arg("600").arg(record_path(caller))).ok();
-    caller.write(".twinlock/credential.toml", credential, 0o600);
-}
-
 #[test]
 fn killed_at_every_system_call_a_code_works_once_and_no_told_guess_is_forgotten() {
     let host = host("require_mfa = false\n[throttle]\nfree_failures = 10\n");
@@ -574,7 +515,7 @@ fn killed_at_every_system_call_a_code_works_once_and_no_told_guess_is_forgotten(
         restore(&maria, &before, &credential);
         twinlock_tests::oathtool::with_time_left(3);
         let code = phone.code();
-        let (output, trace) = traced(&maria, "verify", &format!("answer={code}\n"), &call.inject("KILL"));
+        let (output, trace) = traced(&maria, "verify", &format!("answer={code}\n"), &call.signalled("KILL"));
         assert!(trace.contains("killed by SIGKILL"), "{at}: {trace}");
         // Dying at its last call, it has said what it had to say.
         let told = String::from_utf8(output.stdout).unwrap();
@@ -589,12 +530,14 @@ fn killed_at_every_system_call_a_code_works_once_and_no_told_guess_is_forgotten(
 
         restore(&maria, &before, &credential);
         let wrong = format!("answer={}\n", phone.wrong_code());
-        let (output, _) = traced(&maria, "verify", &wrong, &call.inject("KILL"));
+        let (output, _) = traced(&maria, "verify", &wrong, &call.signalled("KILL"));
         let told = String::from_utf8(output.stdout).unwrap();
         assert!(told.is_empty() || record(&maria).failures == 1, "{at}: {told}");
     }
     assert!(recorded > 3, "{recorded}");
     eprintln!("{} system calls, {recorded} of them after the record was written", all.len());
+    drop(host);
+    count("kills", "helper_killed_at_every_system_call", 2 * all.len());
 }
 
 #[test]
@@ -618,7 +561,7 @@ fn killed_at_every_system_call_of_a_change_the_file_and_the_ledger_part_only_bet
         restore(&maria, &before, &credential);
         let _ = std::fs::remove_file(maria.path(".twinlock/credential.toml.new"));
         let (code, input) = input();
-        let (output, trace) = traced(&maria, "change", &input, &call.inject("KILL"));
+        let (output, trace) = traced(&maria, "change", &input, &call.signalled("KILL"));
         assert!(trace.contains("killed by SIGKILL"), "{at}: {trace}");
         let told = String::from_utf8(output.stdout).unwrap();
         let (file, known) = (stored(&maria), record(&maria));
@@ -646,6 +589,8 @@ fn killed_at_every_system_call_of_a_change_the_file_and_the_ledger_part_only_bet
     eprintln!("{} system calls: {as_before} as before, {done} done, {} parted:", all.len(), parted.len());
     eprintln!("{}", parted.join("\n"));
     assert!(as_before > 100 && done > 3 && parted.len() < 20, "{as_before} {done} {parted:?}");
+    drop(host);
+    count("kills", "helper_killed_at_every_system_call_of_a_change", all.len());
 }
 
 #[test]
@@ -659,7 +604,7 @@ fn stopped_at_every_system_call_and_let_go_it_answers_right() {
     for call in all.iter().filter(|call| call.name != "exit_group") {
         restore(&maria, &before, &credential);
         let input = format!("answer={}\n", phone.code());
-        let mut strace = strace(&maria, "verify", &input, &call.inject("STOP"));
+        let mut strace = strace(&maria, "verify", &input, &call.signalled("STOP"));
         let child = strace.stdout(Stdio::piped()).spawn().unwrap();
         let stopped = stopped_child(child.id(), &maria);
         process::run(process::command("kill").args(["-CONT", &stopped.to_string()])).ok();
@@ -686,7 +631,7 @@ fn stopped_while_it_holds_the_lock_it_delays_only_its_own_user_and_not_for_ever(
     let (maria, phone) = enrolled(&host, "maria");
     let (jakob, jakobs) = enrolled(&host, "jakob");
     let input = format!("answer={}\n", phone.code());
-    let stop = ["trace=pwrite64".to_owned(), "inject=pwrite64:signal=STOP:when=1".to_owned()];
+    let stop = ["-e", "trace=pwrite64", "-e", "inject=pwrite64:signal=STOP:when=1"].map(str::to_owned);
     let child = strace(&maria, "verify", &input, &stop).stdout(Stdio::piped()).spawn().unwrap();
     let stopped = stopped_child(child.id(), &maria);
     let begun = Instant::now();

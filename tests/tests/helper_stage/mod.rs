@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use twinlock_tests::system_calls::Call;
 use twinlock_tests::{Account, Host, Phone, artefacts, process};
 use twinlock_verifier::record::Slots;
 use twinlock_verifier::{Algorithm, Authenticator, Credential, Record, RecoverySet, credential};
@@ -192,4 +193,49 @@ pub fn compile(source: &str, output: &str, arguments: &[&str]) {
     let path = format!("{output}.c");
     std::fs::write(&path, source).unwrap();
     process::run(process::command("cc").args(["-O1", "-o", output, &path]).args(arguments)).ok();
+}
+
+/// A run of the helper as the user under these arguments of strace, which root has to run: a traced setuid program has
+/// no rights. And the trace.
+pub fn traced(
+    caller: &Account,
+    word: &str,
+    input: &str,
+    arguments: &[String],
+) -> (std::process::Output, String) {
+    let mut command = strace(caller, word, input, arguments);
+    let output =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    (output, std::fs::read_to_string(trace(caller)).unwrap())
+}
+
+/// Where strace writes.
+pub fn trace(caller: &Account) -> String {
+    format!("/tmp/trace-{}", caller.name)
+}
+
+/// The command of [`traced`].
+pub fn strace(caller: &Account, word: &str, input: &str, arguments: &[String]) -> Command {
+    let path = format!("/tmp/input-{}", caller.name);
+    std::fs::write(&path, input).unwrap();
+    let _ = std::fs::remove_file(trace(caller));
+    let mut command = process::command("strace");
+    command.args(["-u", &caller.name, "-o", &trace(caller)]).args(arguments);
+    command.args([HELPER, word]).stdin(std::fs::File::open(&path).unwrap());
+    command
+}
+
+/// The system calls of a run, the loader's too.
+pub fn calls(caller: &Account, word: &str, input: &str) -> Vec<Call> {
+    let (_, trace) = traced(caller, word, input, &[]);
+    // strace itself execs it, and cannot yet be heard.
+    Call::all(&trace).into_iter().filter(|call| call.name != "execve").collect()
+}
+
+/// Puts record and credential of the user back to how they were.
+pub fn restore(caller: &Account, record: &[u8], credential: &str) {
+    let _ = std::fs::remove_file(record_path(caller));
+    std::fs::write(record_path(caller), record).unwrap();
+    std::fs::set_permissions(record_path(caller), std::fs::Permissions::from_mode(0o600)).unwrap();
+    caller.write(".twinlock/credential.toml", credential, 0o600);
 }
