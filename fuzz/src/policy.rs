@@ -67,6 +67,7 @@ pub fn run(bytes: &[u8]) -> bool {
         with_trial(&policy, &main, &drop_ins, trial, &subject, &groups, &whole);
     }
     can_be_tried(&policy, &main, &drop_ins, &subject, &groups);
+    a_mistake_opens_nothing(&policy, &main, &drop_ins, &names);
     policy.faults().is_empty()
 }
 
@@ -146,6 +147,30 @@ fn with_trial(
             }
             _ => assert!(found.hash() == policy.hash(), "a trial that does not hold is in force"),
         }
+    }
+}
+
+/// A word too many in a sound policy leaves closed what it closed to logins around the code.
+fn a_mistake_opens_nothing(
+    policy: &Policy,
+    main: &SourceFile<'_>,
+    drop_ins: &[SourceFile<'_>],
+    names: &[&str],
+) {
+    let Ok(text) = main.text.as_ref().map(|text| text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)) else {
+        return;
+    };
+    if !policy.faults().is_empty() {
+        return;
+    }
+    let mistaken = [b"mistake = 1\n", text].concat();
+    let broken = Policy::parse(&SourceFile { text: Ok(&mistaken), ..main.clone() }, drop_ins);
+    assert_eq!(broken.faults().len(), 1, "a word too many is not the one fault");
+    for service in names.iter().chain(&["sshd", "cron"]) {
+        assert!(
+            broken.account_required(service) || !policy.account_required(service),
+            "a mistake opens {service}"
+        );
     }
 }
 
