@@ -24,6 +24,8 @@ pub struct Answers {
     tries: u8,
     asked: u8,
     begun: bool,
+    /// What was answered last, where one answer is given for everything.
+    last: Option<Answer>,
 }
 
 /// What came next.
@@ -40,7 +42,7 @@ pub enum Next {
 impl Answers {
     /// Answers for a user whose codes have `digits` digits, at most `tries` of them.
     pub fn new(arguments: Arguments, digits: usize, tries: u8) -> Self {
-        Self { arguments, digits, tries, asked: 0, begun: false }
+        Self { arguments, digits, tries, asked: 0, begun: false, last: None }
     }
 
     /// The next answer.
@@ -60,10 +62,19 @@ impl Answers {
         self.asked = self.asked.saturating_add(1);
         let prompt = if self.arguments.forward_pass { texts::ONE_ANSWER } else { texts::CODE };
         let Ok(Some(answer)) = host.ask(Echo::Off, prompt) else { return Next::End("no_answer") };
-        match not_an_answer(host, &answer, self.arguments) {
-            Some(reason) => Next::End(reason),
-            None => self.take(host, answer.as_bytes()),
+        if let Some(reason) = not_an_answer(host, &answer, self.arguments) {
+            return Next::End(reason);
         }
+        if !self.arguments.forward_pass {
+            return self.take(host, answer.as_bytes());
+        }
+        // A client that gives its one answer to every prompt has made one guess, however often it is asked.
+        if self.last.as_ref().is_some_and(|last| last.as_bytes() == answer.as_bytes()) {
+            return Next::End("repeated");
+        }
+        let next = self.take(host, answer.as_bytes());
+        self.last = Some(answer);
+        next
     }
 
     fn take(&self, host: &mut dyn Host, given: &[u8]) -> Next {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::termios::{LocalFlags, tcgetattr};
 
 use crate::PATIENCE;
 use crate::host::Host;
@@ -194,11 +195,38 @@ impl Terminal {
         (which, before)
     }
 
+    /// As [`Terminal::expect_any`]; None when the program ended and none of the texts came.
+    pub fn expect_any_or_end(&mut self, texts: &[&str]) -> Option<(usize, String)> {
+        let from = self.matched;
+        let seen = |seen: &Seen| {
+            let new = &seen.raw[from..];
+            let came = texts.iter().any(|text| position(new, text).is_some());
+            (came || seen.ended).then_some(came)
+        };
+        match self.wait_until(seen) {
+            Some(true) => Some(self.expect_any(texts)),
+            Some(false) => None,
+            None => panic!("{texts:?} did not come\n{}", self.report()),
+        }
+    }
+
     /// Waits until the screen as a whole satisfies `wanted`, and returns its text.
     pub fn expect_screen(&self, wanted: impl Fn(&str) -> bool) -> String {
         let found =
             self.wait_until(|seen| Some(seen.emulator.screen().contents()).filter(|text| wanted(text)));
         found.unwrap_or_else(|| panic!("the screen never looked as expected\n{}", self.report()))
+    }
+
+    /// Waits until what is typed is not shown: a program that asks before it says so to the terminal throws away what was
+    /// typed in between.
+    pub fn wait_until_hidden(&self) {
+        let deadline = Instant::now() + self.patience;
+        let shown =
+            || tcgetattr(&self.master).is_ok_and(|terminal| terminal.local_flags.contains(LocalFlags::ECHO));
+        while shown() {
+            assert!(Instant::now() < deadline, "what is typed is shown\n{}", self.report());
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Types; a carriage return is the Enter key.

@@ -10,13 +10,16 @@ fn every_test_that_the_list_of_cases_names_exists() {
     let page = std::fs::read_to_string(root.join("docs/cases.md")).unwrap();
     let mut named = 0;
     for entry in page.lines().flat_map(|line| line.split("; ")).flat_map(|part| part.split(" | ")) {
-        let Some((file, test)) = entry.trim().trim_end_matches(" |").split_once("`: `") else { continue };
-        let (file, test) = (file.trim_start_matches('`'), test.trim_end_matches('`'));
+        let Some((file, test)) = entry.trim().trim_end_matches(" |").rsplit_once("`: `") else { continue };
+        let file = file.rsplit('`').next().unwrap();
+        let test = test.trim_end_matches('`');
         let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert!(text.contains(&format!("fn {test}(")), "{file} has no test {test}");
+        // `make test-packages` makes claims.
+        let wanted = if file.ends_with(".py") { test.to_owned() } else { format!("fn {test}(") };
+        assert!(text.contains(&wanted), "{file} has no test {test}");
         named += 1;
     }
-    assert!(named >= 58, "only {named} tests are named");
+    assert!(named >= 96, "only {named} tests are named");
 }
 
 #[test]

@@ -4,8 +4,11 @@
 use std::collections::BTreeSet;
 
 use twinlock_tests::process::{command, run};
-use twinlock_tests::witness::{count_faults, nothing_is_recorded};
-use twinlock_tests::{Host, JournalLine, Outcome, PamClient, Phone, SshKey, Sshd, Terminal, oathtool, pam};
+use twinlock_tests::witness::{count_faults, nothing_is_recorded, record_path};
+use twinlock_tests::{
+    Host, JournalLine, Outcome, PamClient, Phone, STACK, SshKey, Sshd, Terminal, oathtool, pam,
+};
+use twinlock_verifier::record::Slots;
 
 const SSHD: &str = "auth required pam_unix.so\nauth required pam_twinlock.so account_phase\n\
                     account required pam_twinlock.so\naccount required pam_unix.so\nsession required pam_permit.so\n";
@@ -57,7 +60,7 @@ fn the_users_shell_has_no_descriptor_of_ours() {
     for remote in [&[][..], &["--", LIST]] {
         assert_eq!(shell(SSHD, remote), shell(PASSWORD_ALONE, remote));
     }
-    // The same through su and login, after a wrong code and a right one.
+    // The same through su, login and sudo, after a wrong code and a right one.
     let local = |service: &str, stack: &str| {
         let host = Host::that_requires_codes();
         host.pam_service(service, stack);
@@ -66,9 +69,14 @@ fn the_users_shell_has_no_descriptor_of_ours() {
         let phone = Phone::of(&maria);
         let mut terminal = match service {
             "su" => Terminal::new(&host).size(200, 50).user("otto").run("su", &["maria"]),
+            "sudo" => {
+                host.write("/etc/sudoers.d/maria", "maria ALL=(ALL) ALL\n", 0o440);
+                Terminal::new(&host).size(200, 50).user("maria").run("sudo", &["sh", "-c", LIST])
+            }
             _ => Terminal::new(&host).size(200, 50).run("login", &["maria"]),
         };
-        terminal.expect("assword: ");
+        terminal.expect("assword");
+        terminal.expect(": ");
         terminal.send_line(&maria.password);
         if stack.contains("twinlock") {
             terminal.expect("Verification code: ");
@@ -76,11 +84,13 @@ fn the_users_shell_has_no_descriptor_of_ours() {
             terminal.expect("Verification code: ");
             terminal.send_line(&phone.code());
         }
-        terminal.expect("$ ");
-        terminal.send_line(LIST);
+        if service != "sudo" {
+            terminal.expect("$ ");
+            terminal.send_line(LIST);
+        }
         descriptors(&terminal.expect("end\r\n"))
     };
-    for service in ["su", "login"] {
+    for service in ["su", "login", "sudo"] {
         assert_eq!(local(service, SSHD), local(service, PASSWORD_ALONE), "{service}");
     }
 }
@@ -146,11 +156,44 @@ fn pam_user_is_the_same_before_and_after_whatever_happens() {
     play(&till("newcomer"), &["000000"]).assert_host_unchanged();
 }
 
+/// cases.md, row 40.
+#[test]
+fn a_service_name_of_30_characters_is_whole_in_the_logs_tag_in_the_line_and_in_the_record() {
+    let host = Host::that_requires_codes();
+    host.install_check_helper();
+    let maria = host.add_user("maria", "secret");
+    let phone = Phone::of(&maria);
+    for (length, step) in [(30, -1), (64, 0)] {
+        let service = "hall-03-terminal-of-the-packers-and-of-everybody-else-in-there-x"[..length].to_owned();
+        host.pam_service(&service, STACK);
+        let client = PamClient::new(&host, &service).user("maria").rhost("192.0.2.7").keep_going();
+        play(&client, &[&phone.wrong_code(), &phone.code_at_step(step)]);
+        let tag = format!("pam_twinlock({service}:auth): ");
+        for (event, user) in [("code_rejected", "reason=wrong"), ("code_accepted", "authenticator=\"phone\"")]
+        {
+            let start = format!("{tag}event={event} user=\"maria\" service={service} rhost=192.0.2.7 ");
+            let line = host.journal().wait_for(|line| line.message.starts_with(&start));
+            assert!(line.message.contains(user) && line.tag == "pamclient", "{line:?}");
+        }
+        let record = Slots::decode(&std::fs::read(record_path(&maria)).unwrap()).unwrap().record;
+        assert_eq!(record.last.unwrap().service, service);
+        // A locker: the helper has a log of its own.
+        host.journal().clear();
+        let locker = PamClient::new(&host, &service).user("maria").as_user("maria").chain("authenticate");
+        play(&locker, &[&phone.wrong_code()]);
+        let start = format!("{tag}event=code_rejected user=\"maria\" service={service} ");
+        host.journal().wait_for(|line| line.message.starts_with(&start));
+        let failure = format!("{tag}authentication failure; ");
+        host.journal().wait_for(|line| line.message.starts_with(&failure));
+        host.journal().clear();
+    }
+}
+
 /// cases.md, row 19. Whoever logs in chooses the name and, by their DNS, the host name.
 #[test]
 fn hostile_names_and_hosts_make_clean_lines_one_each() {
     let host = Host::that_requires_codes();
-    host.pam_service("sshd", twinlock_tests::STACK);
+    host.pam_service("sshd", STACK);
     let maria = host.add_user("maria", "secret");
     let wrong = Phone::of(&maria).wrong_code();
     let mut logins = Vec::new();

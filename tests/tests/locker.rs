@@ -107,6 +107,26 @@ fn one_answer_holds_the_password_and_the_code() {
     assert_eq!(outcome.code("authenticate"), pam::AUTHTOK_ERR);
 }
 
+/// A client that gives its one answer to every prompt guesses once, whatever the policy's `attempts`.
+#[test]
+fn one_answer_given_to_every_prompt_is_one_guess() {
+    let stack = "auth required pam_twinlock.so forward_pass\n\
+                 auth required pam_stage.so require_authtok=correct\n";
+    let (host, maria) = host("require_mfa = true\n", stack);
+    let phone = Phone::of(&maria);
+    let failures = || {
+        let bytes = std::fs::read(format!("/var/lib/twinlock/ledger/{}", maria.uid)).unwrap();
+        twinlock_verifier::record::Slots::decode(&bytes).unwrap().record.failures
+    };
+    for guesses in [1, 2] {
+        let (outcome, prompts) = unlock(&host, "maria", "maria", &format!("correct{}", phone.wrong_code()));
+        assert_eq!((outcome.code("authenticate"), prompts, failures()), (pam::AUTH_ERR, 2, guesses));
+    }
+    host.journal().wait_for(|line| line.message.contains("reason=repeated"));
+    let (outcome, _) = unlock(&host, "maria", "maria", &format!("correct{}", phone.code()));
+    assert_eq!(outcome.code("authenticate"), pam::SUCCESS, "{}", host.journal().text());
+}
+
 #[test]
 fn the_words_for_an_answer_given_before_mean_what_they_mean_elsewhere() {
     struct Case {
