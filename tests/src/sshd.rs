@@ -2,9 +2,9 @@
 //! sessions too.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
@@ -69,11 +69,10 @@ impl Sshd {
     /// Starts sshd with PAM and keyboard-interactive on. Lines of `extra_config` win over the harness's own. PAM's
     /// service is `sshd`, and its text the host's affair: [`Host::pam_service`].
     pub fn start(host: &Host, extra_config: &str) -> Self {
-        // The network is the host's own: a port that is free now stays free.
-        let port = TcpListener::bind(("127.0.0.1", 0))
-            .and_then(|socket| socket.local_addr())
-            .expect("a port")
-            .port();
+        // The network is the host's own, so every port is free that no other sshd of the host has; asking the kernel for one
+        // would leave the socket open in whatever another test forks meanwhile. Below those that clients get.
+        static PORTS: AtomicU16 = AtomicU16::new(0);
+        let port = 20_000 + PORTS.fetch_add(1, Ordering::Relaxed) % 10_000;
         let key = Path::new("/etc/ssh/twinlock_tests_host_key");
         host.install(&SshKey::named("host").private, key, 0o600);
         let config = format!("/etc/ssh/twinlock_tests_{port}");

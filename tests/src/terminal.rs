@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::termios::{LocalFlags, tcgetattr};
 
 use crate::PATIENCE;
 use crate::host::Host;
@@ -215,18 +214,6 @@ impl Terminal {
         let found =
             self.wait_until(|seen| Some(seen.emulator.screen().contents()).filter(|text| wanted(text)));
         found.unwrap_or_else(|| panic!("the screen never looked as expected\n{}", self.report()))
-    }
-
-    /// Waits until what is typed is not shown: a program that asks before it says so to the terminal throws away what was
-    /// typed in between.
-    pub fn wait_until_hidden(&self) {
-        let deadline = Instant::now() + self.patience;
-        let shown =
-            || tcgetattr(&self.master).is_ok_and(|terminal| terminal.local_flags.contains(LocalFlags::ECHO));
-        while shown() {
-            assert!(Instant::now() < deadline, "what is typed is shown\n{}", self.report());
-            std::thread::sleep(Duration::from_millis(2));
-        }
     }
 
     /// Types; a carriage return is the Enter key.

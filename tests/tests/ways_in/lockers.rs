@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use twinlock_tests::process::{command, run};
 use twinlock_tests::{Host, Terminal};
 
-use crate::person::{Cell, Person, SAY_IN};
+use crate::person::{Cell, IN, Person, SAY_IN};
 use crate::polkit::wait_for;
 
 pub fn vlock(host: &Host, person: &Person) -> Cell {
@@ -19,7 +19,7 @@ pub fn vlock(host: &Host, person: &Person) -> Cell {
     let mut terminal = Terminal::new(host).user("maria").run("sh", &["-c", &script]);
     terminal.expect("press [ENTER]");
     terminal.send_line("");
-    person.talks_to(&mut terminal)
+    person.talks_slowly_to(&mut terminal, Duration::from_secs(1))
 }
 
 pub fn i3lock(host: &Host, person: &Person) -> Cell {
@@ -30,29 +30,35 @@ pub fn i3lock(host: &Host, person: &Person) -> Cell {
         .user("maria")
         .env("DISPLAY", ":7")
         .run("sh", &["-c", &format!("i3lock -n && {SAY_IN}")]);
-    let types = |text: &str| {
-        let mut xdotool = command("xdotool");
-        xdotool.env("DISPLAY", ":7").args(["key", "--clearmodifiers", "Escape"]);
-        run(xdotool.args(["type", "--delay", "5", text])).ok();
-        run(command("xdotool").env("DISPLAY", ":7").args(["key", "Return"])).ok();
-        // It waits a while after an answer that was wrong.
-        let deadline = Instant::now() + Duration::from_secs(8);
-        while Instant::now() < deadline && !locker.raw_text().contains(crate::person::IN) {
-            std::thread::sleep(Duration::from_millis(20));
-            if host.journal().text().contains("authentication failure") {
-                std::thread::sleep(Duration::from_millis(500));
-                break;
-            }
-        }
+    let unlocked = || locker.raw_text().contains(IN);
+    // Types an answer; whether it was refused, which the log says, within some seconds.
+    let refused = |text: &str| {
         host.journal().clear();
-        locker.raw_text().contains(crate::person::IN)
+        run(command("xdotool").env("DISPLAY", ":7").args(["type", "--delay", "5", text])).ok();
+        run(command("xdotool").env("DISPLAY", ":7").args(["key", "Return"])).ok();
+        let deadline = Instant::now() + Duration::from_secs(8);
+        while Instant::now() < deadline && !unlocked() {
+            if host.journal().text().contains("authentication failure") {
+                // It takes no answer for a while.
+                std::thread::sleep(Duration::from_secs(3));
+                return !unlocked();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
     };
-    // Until it has the keyboard, keys go nowhere: an answer that reached it leaves a line in the log.
+    // Before it has the keyboard, keys go nowhere.
+    assert!((0..5).any(|_| refused("x")), "no answer reaches the locker");
+    let unlocks = |text: &str| {
+        let refused = refused(text);
+        assert!(refused != unlocked(), "neither refused nor unlocked\n{}", host.journal().text());
+        unlocked()
+    };
     let password = &person.account.password;
-    if types(password) {
+    if unlocks(password) {
         return Cell::FirstFactor;
     }
     let Some(phone) = &person.phone else { return Cell::Refused };
-    assert!(!types(&format!("{password}{}", phone.wrong_code())), "a wrong code unlocked");
-    if types(&format!("{password}{}", phone.code())) { Cell::Code } else { Cell::Refused }
+    assert!(!unlocks(&format!("{password}{}", phone.wrong_code())), "a wrong code unlocked");
+    if unlocks(&format!("{password}{}", phone.code())) { Cell::Code } else { Cell::Refused }
 }

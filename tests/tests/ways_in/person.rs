@@ -1,6 +1,8 @@
 //! Somebody who wants in, what happens to them, and a talk at a terminal. What the talk finds is what the program did:
 //! nothing here knows what ought to happen.
 
+use std::time::Duration;
+
 use twinlock_tests::{Account, Host, Phone, Terminal};
 
 /// What a program prints when somebody is in; a command puts it together, so that no echo looks like it.
@@ -64,6 +66,11 @@ impl Person {
     /// Answers what a program asks until she is in or it gives up: the password, each time it is asked for; first a wrong
     /// code and then the right one; and an enrolment.
     pub fn talks_to(&self, terminal: &mut Terminal) -> Cell {
+        self.talks_slowly_to(terminal, Duration::ZERO)
+    }
+
+    /// The same, with a pause before each answer: some programs throw away what is typed just when they ask.
+    pub fn talks_slowly_to(&self, terminal: &mut Terminal, pause: Duration) -> Cell {
         let mut enrolled = false;
         let mut codes = 0;
         let mut passwords = 0;
@@ -71,11 +78,11 @@ impl Person {
             // A locker that takes root's password as well has refused hers.
             let asked = ["assword: ", "assword for maria: ", "Verification code: ", IN, "root's Password"];
             let Some((which, before)) = terminal.expect_any_or_end(&asked) else { return Cell::Refused };
+            std::thread::sleep(pause);
             match which {
                 0 | 1 if passwords == 4 => return Cell::Refused,
                 0 | 1 => {
                     passwords += 1;
-                    terminal.wait_until_hidden();
                     terminal.send_line(&self.account.password);
                 }
                 2 if before.contains("Key: ") => {

@@ -1,7 +1,7 @@
 //! pkexec: a real system bus, the real polkitd, and polkit's own helper, which does the PAM part.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use twinlock_tests::{Host, PATIENCE, Terminal};
 
@@ -26,7 +26,7 @@ pub fn pkexec(host: &Host, person: &Person) -> Cell {
          pkexec --disable-internal-agent {SAY_IN}; kill $!"
     );
     let mut shell = Terminal::new(host).user("maria").run("sh", &["-c", &format!("cd; {script}")]);
-    person.talks_to(&mut shell)
+    person.talks_slowly_to(&mut shell, Duration::from_secs(1))
 }
 
 /// Waits until a program has made this.
@@ -34,6 +34,6 @@ pub fn wait_for(path: &Path) {
     let deadline = Instant::now() + PATIENCE;
     while !path.exists() {
         assert!(Instant::now() < deadline, "{} did not come", path.display());
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
