@@ -94,8 +94,9 @@ fn are_fit_to_print(bytes: &[u8], lines: usize, remarks: &[Remark]) {
             "a line that is not there is named"
         );
         match remark.what {
-            // Numbers that the file gives and that are told: how far off a clock is, how wide a window, how long a step.
-            What::Skew(_) | What::Window(_) | What::Period(_) => {}
+            // Numbers that the file gives and that are told: how far off a clock is, how wide a window, how long a step; and
+            // names of ours for what is wrong.
+            What::Skew(_) | What::Window(_) | What::Period(_) | What::Invalid(_) => {}
             What::UsedUntil(end) => assert!(!twinlock_system::clock::readable(end).is_empty()),
             _ => said::nothing_of(bytes, &format!("{remark:?}")),
         }
