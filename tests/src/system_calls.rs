@@ -181,7 +181,7 @@ fn errors(name: &str) -> &'static str {
              EPERM EROFS ESTALE EXDEV"
         }
         "unlinkat" | "unlink" => "EACCES EBUSY EIO EISDIR ELOOP ENOENT ENOMEM ENOTDIR EPERM EROFS ESTALE",
-        "fchmod" | "fchown" | "fchownat" | "fchmodat" => "EDQUOT EIO ENOENT EPERM EROFS ESTALE",
+        "chmod" | "fchmod" | "fchown" | "fchownat" | "fchmodat" => "EDQUOT EIO ENOENT EPERM EROFS ESTALE",
         "ftruncate" | "fallocate" => "EFBIG EINTR EINVAL EIO ENOSPC EOPNOTSUPP EPERM EROFS ESTALE ETXTBSY",
         "fadvise64" | "ioctl" => "EBADF EINVAL ENOTTY ESPIPE",
         "setgroups" => "EINVAL ENOMEM EPERM",

@@ -115,9 +115,9 @@ pub fn wrong_code(phone: &Phone) -> String {
     (0..).map(|code| format!("{code:06}")).find(|code| !near.contains(code)).unwrap()
 }
 
-/// The key in an enrolment prompt of a login.
+/// The key in the last enrolment prompt of a login.
 pub fn key(outcome: &Outcome) -> Option<Phone> {
-    let prompt = outcome.messages.iter().find(|message| message.text.contains("Key: "))?;
+    let prompt = outcome.messages.iter().rfind(|message| message.text.contains("Key: "))?;
     Some(Phone::with_key(key_in(&prompt.text)))
 }
 
