@@ -30,6 +30,9 @@ fn main() {
     let swapper = Path::new(&out).join("swapper");
     compile(&swapper, &["client/swapper.c"]);
     println!("cargo::rustc-env=TWINLOCK_SWAPPER={}", swapper.display());
+    let transfers = Path::new(&out).join("short_transfers.so");
+    compile(&transfers, &["-shared", "-fPIC", "-fvisibility=hidden", "client/short_transfers.c"]);
+    println!("cargo::rustc-env=TWINLOCK_SHORT_TRANSFERS={}", transfers.display());
     let source = Path::new(&out).join("libnss_twinlocktest.so.2");
     compile(&source, &["-shared", "-fPIC", "-fvisibility=hidden", "client/nss_source.c"]);
     println!("cargo::rustc-env=TWINLOCK_NSS_SOURCE={}", source.display());

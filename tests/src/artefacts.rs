@@ -47,6 +47,11 @@ pub fn allocation_faults() -> &'static Path {
     Path::new(env!("TWINLOCK_ALLOCATION_FAULTS"))
 }
 
+/// The library of `client/` that makes reads and writes of files short, for LD_PRELOAD.
+pub fn short_transfers() -> &'static Path {
+    Path::new(env!("TWINLOCK_SHORT_TRANSFERS"))
+}
+
 /// The program of `client/` that swaps names as fast as it can.
 pub fn swapper() -> &'static Path {
     Path::new(env!("TWINLOCK_SWAPPER"))

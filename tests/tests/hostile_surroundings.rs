@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use twinlock_tests::process::{command, run};
 use twinlock_tests::system_calls::is_short;
 use twinlock_tests::witness::{count, key_in, record_path};
-use twinlock_tests::{Account, Host, Outcome, PamClient, Phone, Terminal, oathtool, pam};
+use twinlock_tests::{Account, Host, Outcome, PamClient, Phone, Terminal, artefacts, oathtool, pam};
 use twinlock_verifier::Record;
 use twinlock_verifier::record::Slots;
 
@@ -72,6 +72,7 @@ fn hostile_loading() -> Vec<(&'static str, String)> {
 /// A host that requires codes, where many wrong ones cost no wait.
 fn host() -> Host {
     let host = Host::that_requires_codes();
+    host.install(artefacts::short_transfers(), SHORT_TRANSFERS.as_ref(), 0o755);
     host.policy("require_mfa = true\nenroll_at = [\"till\", \"sudo\"]\nattempts = 1\n[throttle]\nfree_failures = 10\n");
     host
 }
@@ -175,6 +176,13 @@ fn login_in(
     if result == Some(pam::SUCCESS) { "in" } else { "refused" }
 }
 
+/// Where the library that makes transfers short is on a host.
+const SHORT_TRANSFERS: &str = "/srv/short_transfers.so";
+
+fn short_transfers(client: PamClient, bytes: u32) -> PamClient {
+    client.env("LD_PRELOAD", SHORT_TRANSFERS).env("SHORT_TRANSFER", &bytes.to_string())
+}
+
 type Change = Box<dyn Fn(PamClient) -> PamClient>;
 
 fn scenes() -> Vec<(String, Works, Change)> {
@@ -225,6 +233,13 @@ fn scenes() -> Vec<(String, Works, Change)> {
     );
     let gone = ["sh", "-c", "mkdir -p /srv/gone && cd /srv/gone && rmdir /srv/gone && exec \"$@\"", "sh"];
     add("a current folder that is gone", Works::Yes, Box::new(move |client| client.under(&gone)));
+    for bytes in [1, 7, 511] {
+        add(
+            &format!("transfers of {bytes} bytes"),
+            Works::Yes,
+            Box::new(move |client| short_transfers(client, bytes)),
+        );
+    }
     for bytes in [0, 1, 511, 4096, 8191, 8192, 1 << 20] {
         let works = if bytes >= 8192 { Works::Yes } else { Works::Perhaps };
         add(&format!("files of {bytes} bytes"), works, Box::new(move |client| client.limit("fsize", bytes)));
@@ -277,7 +292,8 @@ fn no_surroundings_let_a_wrong_code_in_or_a_right_one_twice() {
 #[test]
 fn no_surroundings_change_what_an_enrolment_leaves() {
     let host = host();
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 7] = [
+        ("transfers of a byte", Box::new(|client| short_transfers(client, 1))),
         ("umask 0", Box::new(|client| client.umask("0"))),
         ("umask 0777", Box::new(|client| client.umask("0777"))),
         ("closed", Box::new(|client| client.close(0).close(1).close(2))),

@@ -110,6 +110,16 @@ impl Trial<'_> {
     }
 }
 
+/// With a rule that asks for a group and is nothing to the user, in a file of its own: more to read, and to get wrong.
+fn stage() -> Stage {
+    let stage = Stage::new();
+    stage.host.add_group("batch", &["edi"]);
+    let rule = "[[rule]]\nname = \"batch\"\ngroups = [\"batch\"]\nexempt = true\nreason = \"key only\"\napproved_by = \"it\"\n\
+                expires = 2099-01-01\n";
+    stage.host.policy_drop_in("50-batch.toml", rule);
+    stage
+}
+
 /// Every call of the hook with every fault; a part of them in the short form, where each call fails in one way.
 fn trials<'a>(stage: &'a Stage, hook: &'static str, calls: &'a [Call]) -> Vec<Trial<'a>> {
     let calls = calls.iter().filter(|call| !call.is_of_the_conversation() && is_wanted(&call.name));
@@ -125,7 +135,7 @@ fn trials<'a>(stage: &'a Stage, hook: &'static str, calls: &'a [Call]) -> Vec<Tr
 fn right_codes(has_record: bool, test: &str) {
     let mut count = Count::default();
     {
-        let stage = Stage::new();
+        let stage = stage();
         let phone = Phone::numbered(1);
         let (code, next) = (oathtool::code(&phone.secret, NOW), oathtool::code(&phone.secret, NOW + 30));
         let known = has_record.then(|| stage.registered(&phone));
@@ -179,7 +189,7 @@ fn whichever_system_call_of_a_first_login_fails_a_right_code_lets_in_once_at_mos
 fn wrong_codes(has_record: bool, test: &str) {
     let mut count = Count::default();
     {
-        let stage = Stage::new();
+        let stage = stage();
         stage.host.policy("require_mfa = true\nattempts = 1\n");
         let phone = Phone::numbered(2);
         let (wrong, code) = (wrong_code(&phone), oathtool::code(&phone.secret, NOW));
@@ -233,7 +243,7 @@ fn whichever_system_call_of_a_first_login_fails_a_wrong_code_is_refused_and_coun
 fn whichever_system_call_fails_before_an_enrolment_nobody_gets_in_without_one() {
     let mut count = Count::default();
     {
-        let stage = Stage::new();
+        let stage = stage();
         stage.restore(None, None);
         let calls = stage.calls(0, answering(&[]));
         for trial in trials(&stage, "authenticate", &calls) {
@@ -254,7 +264,7 @@ fn whichever_system_call_fails_before_an_enrolment_nobody_gets_in_without_one() 
 fn enrolments(part: usize, test: &str) {
     let mut count = Count::default();
     {
-        let stage = Stage::new();
+        let stage = stage();
         stage.restore(None, None);
         let calls = stage.calls(1, enrolling(NOW - 30));
         for trial in trials(&stage, "acct_mgmt", &calls).into_iter().skip(part).step_by(2) {
