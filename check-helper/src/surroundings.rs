@@ -2,6 +2,7 @@
 //! folder and mask; after [`take_over`] nothing of that is left, and the caller can neither signal nor trace the
 //! process. Of the caller one thing is believed, the real UID, because the kernel says it.
 
+use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -35,7 +36,9 @@ const LIMITS: [(Resource, rlim_t); 7] = [
 pub struct Caller {
     /// The real UID that the process was started with.
     pub uid: u32,
-    _lifetime: Timer,
+    /// Not taken down at the end: it goes with the process, and nix panics where the kernel will not delete it, which would
+    /// be a second answer after the first.
+    _lifetime: ManuallyDrop<Timer>,
 }
 
 /// Why the process cannot go on.
@@ -83,7 +86,7 @@ pub fn take_over() -> Result<Caller, Unfit> {
     let _ = setsid();
     chdir("/")?;
     umask(Mode::from_bits_truncate(0o077));
-    Ok(Caller { uid, _lifetime: lifetime })
+    Ok(Caller { uid, _lifetime: ManuallyDrop::new(lifetime) })
 }
 
 /// Ends the process after a time, whatever it waits for then: the timer's signal is SIGKILL, which can be neither

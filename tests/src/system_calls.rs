@@ -138,9 +138,18 @@ pub fn share<T>(all: Vec<T>, one_of: usize) -> Vec<T> {
     all.into_iter().step_by(step).collect()
 }
 
-/// Whether calls of this name are tried: all, or those of `ONLY=pread64` alone.
+/// Whether calls of this name are tried: all, or those of `make test-faults ONLY=pread64` alone.
 pub fn is_wanted(name: &str) -> bool {
-    std::env::var("TWINLOCK_FAULTS_ONLY").map_or(true, |only| only.is_empty() || only == name)
+    only().is_none_or(|only| only == name)
+}
+
+/// Whether calls of every name are tried, and so every kind of outcome can be expected.
+pub fn are_all_wanted() -> bool {
+    only().is_none()
+}
+
+fn only() -> Option<String> {
+    std::env::var("TWINLOCK_FAULTS_ONLY").ok().filter(|only| !only.is_empty())
 }
 
 /// Whether `make test-faults SHORT=1` runs.

@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 use helper_stage::*;
-use twinlock_tests::system_calls::{Call, Fault, is_wanted, share};
+use twinlock_tests::system_calls::{Call, Fault, are_all_wanted, is_wanted, share};
 use twinlock_tests::witness::count_faults;
 use twinlock_tests::{Account, Host, Phone, oathtool};
 
@@ -96,6 +96,8 @@ impl Stage {
                 || ended && (*is_early || call.asks_for_memory() && status.signal() == Some(6)),
             "{at}: {status} {output:?}"
         );
+        let words = stdout.lines().filter(|line| !line.contains('=')).count();
+        assert!(words <= 1, "{at}: two answers: {stdout}");
         assert!(stdout.is_empty() || status.code().is_some_and(|code| code <= 3), "{at}: {status} {stdout}");
         if heard.contains("panic") {
             eprintln!("a panic, caught: {at}: {stdout:?} {status}");
@@ -131,7 +133,11 @@ fn whichever_system_call_of_the_helper_fails_a_right_code_is_accepted_once_at_mo
         faults += 1;
     }
     eprintln!("said: {:?}", stage.said);
-    assert!(stage.said.contains_key("accepted") && stage.said.len() > 3, "{:?}", stage.said);
+    assert!(
+        !are_all_wanted() || stage.said.contains_key("accepted") && stage.said.len() > 3,
+        "{:?}",
+        stage.said
+    );
     drop(host);
     count_faults("whichever_system_call_of_the_helper_fails_a_right_code_is_accepted_once_at_most", faults);
 }
@@ -153,7 +159,7 @@ fn whichever_system_call_of_the_helper_fails_a_wrong_code_is_refused_and_counted
         faults += 1;
     }
     eprintln!("said: {:?}", stage.said);
-    assert!(stage.said.contains_key("rejected reason=wrong"), "{:?}", stage.said);
+    assert!(!are_all_wanted() || stage.said.contains_key("rejected reason=wrong"), "{:?}", stage.said);
     drop(host);
     count_faults(
         "whichever_system_call_of_the_helper_fails_a_wrong_code_is_refused_and_counted_once_told",
@@ -202,7 +208,7 @@ fn whichever_system_call_of_a_change_fails_file_and_ledger_agree_or_nothing_was_
         stage.assert_in_order(said == "accepted", &code, &at);
     }
     eprintln!("said: {:?}\nparted: {}", stage.said, parted.join("\n"));
-    assert!(stage.said.contains_key("accepted"), "{:?}", stage.said);
+    assert!(!are_all_wanted() || stage.said.contains_key("accepted"), "{:?}", stage.said);
     drop(host);
     count_faults("whichever_system_call_of_a_change_fails_file_and_ledger_agree_or_nothing_was_said", faults);
 }
@@ -229,7 +235,7 @@ fn whichever_system_call_of_the_switch_fails_it_is_off_when_it_was_said_to_be() 
         faults += 1;
     }
     eprintln!("said: {:?}", stage.said);
-    assert!(stage.said.contains_key("accepted"), "{:?}", stage.said);
+    assert!(!are_all_wanted() || stage.said.contains_key("accepted"), "{:?}", stage.said);
     drop(host);
     count_faults("whichever_system_call_of_the_switch_fails_it_is_off_when_it_was_said_to_be", faults);
 }
