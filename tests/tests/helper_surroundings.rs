@@ -260,6 +260,66 @@ fn closed_descriptors_take_no_file_of_ours() {
     }
 }
 
+/// The helper as a user whose home may be no folder to stand in.
+fn homeless(caller: &Account, word: &str) -> Command {
+    let mut command = process::command(HELPER);
+    command.uid(caller.uid).gid(caller.gid).arg(word);
+    command
+}
+
+#[test]
+fn whatever_the_user_database_says_of_its_caller_it_answers() {
+    let host = host(USER_DRIVEN);
+    let long = "n".repeat(250);
+    let names = [
+        "%s%n%s%n",
+        "'quo\"ted`",
+        "$(id)",
+        "a b",
+        "..",
+        "../../etc/passwd",
+        "ünïcödé",
+        "名前",
+        "a\u{1b}[2J",
+        &long,
+    ];
+    for (number, name) in names.iter().enumerate() {
+        let maria = host.add_user_without_home(name, "secret", format!("/home/user{number}").as_ref());
+        process::run(process::command("install").args(["-d", "-m", "0700"]).arg(&maria.home)).ok();
+        std::os::unix::fs::chown(&maria.home, Some(maria.uid), Some(maria.gid)).unwrap();
+        let phone = Phone::of(&maria);
+        twinlock_tests::oathtool::with_time_left(4);
+        let input = format!("answer={}\n", phone.code());
+        assert_eq!(run(homeless(&maria, "verify"), &input).verdict(), "accepted", "{name}");
+        assert_eq!(run(homeless(&maria, "verify"), &input).verdict(), "rejected replayed", "{name}");
+    }
+    let long = format!("/home/{}", "x".repeat(4_000));
+    let homes = [
+        "/",
+        "",
+        "relative",
+        "../..",
+        "/home/missing",
+        "/etc/hostname",
+        "/dev/zero",
+        "/proc/self/root",
+        &long,
+    ];
+    for (number, home) in homes.iter().enumerate() {
+        let maria = host.add_user_without_home(&format!("user{number}"), "secret", home.as_ref());
+        for word in ["status", "verify", "disable"] {
+            let said = run(homeless(&maria, word), "answer=123456\n");
+            assert!((0..=3).contains(&said.code) && said.word != "accepted", "{home:.20} {word}: {said:?}");
+        }
+    }
+    let (maria, phone) = enrolled(&host, "maria");
+    let gone = format!("mkdir gone && cd gone && rmdir ../gone && exec {HELPER} verify");
+    let said = run(shell(&maria, &gone), format!("answer={}\n", phone.code()));
+    assert_eq!(said.verdict(), "accepted");
+    drop(host);
+    count("surroundings", "odd_users_of_the_helper", names.len() + homes.len() + 1);
+}
+
 /// cases.md, row 51: the same for a right and a wrong code, and never an uncounted guess. Soft limits the helper lifts
 /// everywhere; hard ones where root's processes may (CAP_SYS_RESOURCE), and elsewhere it is unavailable for both.
 #[test]
