@@ -6,24 +6,24 @@
 //! library's `Command`: the thirty functions of libc that it needs would be looked up at every login.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
-use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, recv, send, shutdown, socketpair,
-};
 use nix::sys::stat::Mode;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, recv, send, shutdown, socketpair,
+};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use zeroize::Zeroizing;
 
 use crate::Fault;
+use crate::kernel::errno;
 
 /// Where the helper is. A constant of the build, like all paths.
 pub const PATH: &str = "/usr/libexec/twinlock/check";
@@ -68,14 +68,14 @@ impl Reply {
 /// [`Fault::Helper`] when it is not there, does not answer in time, or says nothing.
 pub fn ask(operation: &str, input: &[u8]) -> Result<Reply, Fault> {
     let failed = |errno: Errno| Fault::Io { doing: "run", path: Path::new(PATH).to_owned(), errno };
-    let (ours, theirs) =
-        socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC).map_err(failed)?;
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .map_err(|error| failed(errno(error)))?;
     let child = start(operation, &theirs).map_err(failed)?;
     // Only the helper holds the other end now, so that its end is heard.
     drop(theirs);
     let mut text = Zeroizing::new(String::new());
     let heard = tell(&ours, input)
-        .map_err(failed)
+        .map_err(|error| failed(errno(error)))
         .and_then(|()| hear(&ours, &mut text, Instant::now().checked_add(PATIENCE)));
     drop(ours);
     reap(child, heard.is_ok());
@@ -94,7 +94,8 @@ fn start(operation: &str, socket: &OwnedFd) -> nix::Result<Pid> {
     let words = [PATH, operation].map(CString::new);
     let [Ok(program), Ok(operation)] = words else { return Err(Errno::EINVAL) };
     let environment: [&CStr; 0] = [];
-    posix_spawn(PATH, &files, &PosixSpawnAttr::init()?, &[program, operation], &environment)
+    let child = posix_spawn(PATH, &files, &PosixSpawnAttr::init()?, &[program, operation], &environment)?;
+    Pid::from_raw(child.as_raw()).ok_or(Errno::ECHILD)
 }
 
 /// Leaves the host neither a child nor a wait. Whoever closed their output is at their end; what is not soon, or was not
@@ -102,12 +103,12 @@ fn start(operation: &str, socket: &OwnedFd) -> nix::Result<Pid> {
 fn reap(child: Pid, at_its_end: bool) {
     let mut deadline = Instant::now().checked_add(if at_its_end { ENDING } else { Duration::ZERO });
     let mut ended = false;
-    while let Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) = waitpid(child, Some(WaitPidFlag::WNOHANG)) {
+    while let Ok(None) | Err(io::Errno::INTR) = waitpid(Some(child), WaitOptions::NOHANG) {
         if deadline.is_none_or(|at| Instant::now() >= at) {
             if ended {
                 return;
             }
-            let _ = kill(child, Signal::SIGKILL);
+            let _ = kill_process(child, Signal::KILL);
             ended = true;
             deadline = Instant::now().checked_add(ENDING);
         }
@@ -115,15 +116,15 @@ fn reap(child: Pid, at_its_end: bool) {
     }
 }
 
-fn tell(socket: &OwnedFd, mut input: &[u8]) -> nix::Result<()> {
+fn tell(socket: &OwnedFd, mut input: &[u8]) -> io::Result<()> {
     while !input.is_empty() {
-        match send(socket.as_raw_fd(), input, MsgFlags::MSG_NOSIGNAL) {
+        match send(socket, input, SendFlags::NOSIGNAL) {
             Ok(sent) => input = input.get(sent..).unwrap_or_default(),
-            Err(Errno::EINTR) => {}
+            Err(io::Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
     }
-    shutdown(socket.as_raw_fd(), Shutdown::Write)
+    shutdown(socket, Shutdown::Write)
 }
 
 fn hear(socket: &OwnedFd, text: &mut String, deadline: Option<Instant>) -> Result<(), Fault> {
@@ -131,19 +132,19 @@ fn hear(socket: &OwnedFd, text: &mut String, deadline: Option<Instant>) -> Resul
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
     let mut buffer = [0; 1024];
     loop {
-        let timeout = PollTimeout::try_from(left()).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], timeout) {
+        let timeout = Timespec::try_from(left()).ok();
+        match poll(&mut [PollFd::new(socket, PollFlags::IN)], timeout.as_ref()) {
             Ok(0) => return Err(Fault::Helper("it does not answer")),
             Ok(_) => {}
-            Err(Errno::EINTR) if !left().is_zero() => continue,
+            Err(io::Errno::INTR) if !left().is_zero() => continue,
             Err(_) => return Err(Fault::Helper("it cannot be heard")),
         }
-        match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
-            Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
-            Err(Errno::EINTR | Errno::EAGAIN) => {}
+        match recv(socket, &mut buffer, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => break,
+            Ok((read, _)) => bytes.extend_from_slice(buffer.get(..read).unwrap_or_default()),
+            Err(io::Errno::INTR | io::Errno::AGAIN) => {}
             // It ended without having read all that it was told; what it said before was heard.
-            Err(Errno::ECONNRESET) => break,
+            Err(io::Errno::CONNRESET) => break,
             Err(_) => return Err(Fault::Helper("it cannot be heard")),
         }
         if bytes.len() > MOST {

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat};
-use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat};
 use twinlock_verifier::credential::MAX_FILE;
 use zeroize::Zeroizing;
 
 use crate::file::{self, Expected};
-use crate::identity::{Groups, as_user};
+use crate::identity::{Groups, as_user, effective_uid};
+use crate::kernel::{mkdirat, unlinkat};
 use crate::{Fault, Paths, User, faults};
 
 const FOLDER: &str = ".twinlock";
@@ -67,7 +68,7 @@ pub fn read(paths: &Paths, user: &User) -> Result<Found, Fault> {
 /// because perhaps a folder on the way lets only a group in. Asking for the groups is dear, so it comes second.
 pub(crate) fn as_owner<T>(user: &User, act: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
     match as_user(user, Groups::None, &act)? {
-        Err(Fault::Io { errno: Errno::EACCES, .. }) if nix::unistd::geteuid().is_root() => {
+        Err(Fault::Io { errno: Errno::EACCES, .. }) if effective_uid() == 0 => {
             as_user(user, Groups::All, &act)?
         }
         outcome => outcome,
@@ -75,7 +76,7 @@ pub(crate) fn as_owner<T>(user: &User, act: impl Fn() -> Result<T, Fault>) -> Re
 }
 
 fn read_system(paths: &Paths, user: &User) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
-    if !nix::unistd::geteuid().is_root() {
+    if effective_uid() != 0 {
         return Ok(None);
     }
     let path = system_path(paths, user.uid);
@@ -201,13 +202,13 @@ fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {
 pub fn system_uids(paths: &Paths) -> Result<Vec<u32>, Fault> {
     let path = paths.state.join("credentials");
     match file::open_folder(&path) {
-        Err(Errno::ENOENT) => return Ok(Vec::new()),
+        Err(Errno::ENOENT) => Ok(Vec::new()),
         opened => {
             let folder = opened.map_err(Fault::io("open", &path))?;
             file::check_folder(&path, &folder, 0, NOT_PRIVATE)?;
+            file::uids(&path, &folder, ".toml")
         }
     }
-    file::uids(&path, ".toml")
 }
 
 /// Removes whatever stands in the place of a UID's credential in the state folder; false when nothing did.

@@ -1,18 +1,23 @@
 //! Opening, checking and reading small files without following, waiting or trusting.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, RenameFlags, open, openat, renameat2};
+use nix::fcntl::{OFlag, RenameFlags};
 use nix::sys::resource::{Resource, getrlimit};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
-use nix::unistd::{Gid, UnlinkatFlags, fchown, fsync, read, unlinkat};
+use nix::sys::stat::{Mode, SFlag};
+use nix::unistd::{Gid, UnlinkatFlags};
+use rustix::fs::Dir;
 use zeroize::Zeroizing;
 
 use crate::Fault;
+use crate::kernel::{
+    self, FileStat, change_group, fchmod, fstat, fsync, open, openat, read, renameat2, unlinkat,
+};
 
 /// Flags of every open: never a controlling terminal, never inherited, never a wait on a FIFO or device.
 pub(crate) const SAFE: OFlag = OFlag::O_CLOEXEC.union(OFlag::O_NOCTTY).union(OFlag::O_NONBLOCK);
@@ -154,21 +159,21 @@ pub(crate) fn replace_as(
 ) -> Result<(), Fault> {
     allowed_to_write(text.len())?;
     let new = format!("{name}.new");
-    match unlinkat(folder, new.as_str(), UnlinkatFlags::NoRemoveDir) {
+    match unlinkat(folder, &new, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => {}
         Err(errno) => return Err(Fault::io("clear the way for", path)(errno)),
     }
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
     let opened = open_file(folder, &new, flags, Looks::PRIVATE.mode).map_err(Fault::io("create", path))?;
-    let grouped = looks.group.map_or(Ok(()), |group| fchown(&opened, None, Some(group)));
+    let grouped = looks.group.map_or(Ok(()), |group| change_group(&opened, group));
     // The host's umask may have taken bits away; it is not ours to change.
     let written = grouped.and_then(|()| fchmod(&opened, looks.mode)).and_then(|()| {
         let mut out = File::from(opened);
         out.write_all(text).and_then(|()| out.sync_all()).map_err(|error| errno(&error))?;
-        renameat2(folder, new.as_str(), folder, name, RenameFlags::empty())
+        renameat2(folder, &new, folder, name, RenameFlags::empty())
     });
     if let Err(errno) = written {
-        let _ = unlinkat(folder, new.as_str(), UnlinkatFlags::NoRemoveDir);
+        let _ = unlinkat(folder, &new, UnlinkatFlags::NoRemoveDir);
         return Err(Fault::io("write", path)(errno));
     }
     // The name itself must last too. Not every file system can sync a folder; then it is as durable as that
@@ -177,14 +182,27 @@ pub(crate) fn replace_as(
     Ok(())
 }
 
-/// The UIDs that files of a folder are named after, with `end` behind the number. Listed by path: to be asked of folders
-/// only that nobody but root can change.
-pub(crate) fn uids(path: &Path, end: &str) -> Result<Vec<u32>, Fault> {
-    let fault = |error: std::io::Error| Fault::io("list", path)(errno(&error));
+/// The names in an open folder, in no order; those that begin with a dot are left out.
+pub(crate) fn names(path: &Path, folder: &OwnedFd) -> Result<Vec<CString>, Fault> {
+    let fault = |errno| Fault::io("list", path)(errno);
+    // The folder itself may be open as a place to start from only.
+    let opened =
+        open_file(folder, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).map_err(fault)?;
+    let mut names = Vec::new();
+    for entry in Dir::new(opened).map_err(kernel::errno).map_err(fault)? {
+        let entry = entry.map_err(kernel::errno).map_err(fault)?;
+        if !entry.file_name().to_bytes().starts_with(b".") {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// The UIDs that files of a folder are named after, with `end` behind the number.
+pub(crate) fn uids(path: &Path, folder: &OwnedFd, end: &str) -> Result<Vec<u32>, Fault> {
     let mut uids = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(fault)? {
-        let name = entry.map_err(fault)?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(end));
+    for name in names(path, folder)? {
+        let number = name.to_str().ok().and_then(|name| name.strip_suffix(end));
         let uid = number.and_then(|number| number.parse::<u32>().ok());
         // Not `+5` or `007`, which no program of ours writes.
         uids.extend(uid.filter(|uid| Some(uid.to_string().as_str()) == number));

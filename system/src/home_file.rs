@@ -3,11 +3,12 @@
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::UnlinkatFlags;
 use zeroize::Zeroizing;
 
 use crate::credential::as_owner;
 use crate::file::{self, Expected};
+use crate::kernel::unlinkat;
 use crate::{Fault, User};
 
 /// Reads a file right below the home, of at most so many bytes, that is the user's own and that nobody else may read,

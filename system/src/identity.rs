@@ -5,7 +5,8 @@
 //! other for the host's own and leave them behind. Whatever the closure does, the old identity is back before this
 //! returns; a panic included.
 
-use nix::unistd::{Gid, Uid, getegid, geteuid, getgroups, setfsgid, setfsuid};
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use rustix::process::{getegid, geteuid, getgroups, getuid};
 use rustix::thread::set_thread_groups;
 
 use crate::{Fault, User};
@@ -24,7 +25,7 @@ pub enum Groups {
 
 /// The real UID of this process.
 pub fn real_uid() -> u32 {
-    nix::unistd::getuid().as_raw()
+    getuid().as_raw()
 }
 
 /// The effective UID of this process.
@@ -57,7 +58,7 @@ pub fn as_user<T>(user: &User, groups: Groups, act: impl FnOnce() -> T) -> Resul
 
 /// The identity to go back to.
 struct Before {
-    groups: Vec<Gid>,
+    groups: Vec<rustix::thread::Gid>,
     fsuid: Uid,
     fsgid: Gid,
     restored: bool,
@@ -66,13 +67,16 @@ struct Before {
 impl Before {
     fn take(user: &User, wanted: &[Gid]) -> Result<Self, Fault> {
         let groups = getgroups().map_err(|_| Fault::Identity("getgroups"))?;
-        set_groups(wanted).map_err(|_| Fault::Identity("setgroups"))?;
+        let wanted: Vec<_> =
+            wanted.iter().map(|group| rustix::thread::Gid::from_raw(group.as_raw())).collect();
+        // Of this thread alone.
+        set_thread_groups(&wanted).map_err(|_| Fault::Identity("setgroups"))?;
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         // The gid first: once the fsuid is the user's, the capability to change the other may be gone.
         let (fsgid, fsuid) = (setfsgid(gid), setfsuid(uid));
         // Where a filter of system calls says -1, nobody's identity is in these; it is still the effective one.
-        let fsgid = if fsgid.as_raw() == u32::MAX { getegid() } else { fsgid };
-        let fsuid = if fsuid.as_raw() == u32::MAX { geteuid() } else { fsuid };
+        let fsgid = if fsgid.as_raw() == u32::MAX { Gid::from_raw(getegid().as_raw()) } else { fsgid };
+        let fsuid = if fsuid.as_raw() == u32::MAX { Uid::from_raw(geteuid().as_raw()) } else { fsuid };
         let mut before = Self { groups, fsuid, fsgid, restored: false };
         // These calls report nothing; asking again returns what is in force.
         if setfsgid(gid) != gid || setfsuid(uid) != uid {
@@ -97,15 +101,9 @@ impl Before {
     fn is_restored(&self) -> bool {
         setfsuid(self.fsuid);
         setfsgid(self.fsgid);
-        let groups = set_groups(&self.groups);
+        let groups = set_thread_groups(&self.groups);
         groups.is_ok() && setfsuid(self.fsuid) == self.fsuid && setfsgid(self.fsgid) == self.fsgid
     }
-}
-
-/// Of this thread alone.
-fn set_groups(groups: &[Gid]) -> rustix::io::Result<()> {
-    let groups: Vec<_> = groups.iter().map(|group| rustix::thread::Gid::from_raw(group.as_raw())).collect();
-    set_thread_groups(&groups)
 }
 
 impl Drop for Before {

@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, FcntlArg, OFlag, RenameFlags, fcntl, renameat2};
-use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat};
-use nix::unistd::{UnlinkatFlags, fdatasync, unlinkat};
+use nix::fcntl::{AtFlags, FcntlArg, OFlag, RenameFlags, fcntl};
+use nix::sys::stat::Mode;
+use nix::unistd::UnlinkatFlags;
 use twinlock_verifier::Record;
 use twinlock_verifier::record::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots, used};
 
 use crate::file::{self, Expected};
+use crate::kernel::{FileStat, fchmod, fdatasync, fstat, fstatat, renameat2, unlinkat};
 use crate::{Fault, Paths, User, clock, faults};
 
 /// How long a login waits for another one of the same user.
@@ -81,8 +82,8 @@ impl Ledger {
     /// # Errors
     /// A [`Fault`] when they cannot be listed.
     pub fn uids(&self) -> Result<Vec<u32>, Fault> {
-        self.open_folder()?;
-        file::uids(&self.folder, "")
+        let folder = self.open_folder()?;
+        file::uids(&self.folder, &folder, "")
     }
 
     /// The record of a UID, whoever's it was when it was made; None when there never was one. For looking at it only:
@@ -146,7 +147,7 @@ impl Ledger {
     pub fn clear(&self, uid: u32) -> Result<bool, Fault> {
         let path = self.folder.join(uid.to_string());
         let folder = self.open_folder()?;
-        let was_there = match unlinkat(&folder, uid.to_string().as_str(), UnlinkatFlags::NoRemoveDir) {
+        let was_there = match unlinkat(&folder, &uid.to_string(), UnlinkatFlags::NoRemoveDir) {
             Ok(()) => true,
             Err(Errno::ENOENT) => false,
             Err(errno) => return Err(Fault::io("remove", &path)(errno)),
@@ -324,10 +325,10 @@ fn create(folder: &OwnedFd, user: &User, path: &Path, deadline: Instant) -> Resu
     let file = File::from(opened);
     let write = file.set_len(0).and_then(|()| file.write_all_at(&bytes, 0)).and_then(|()| file.sync_all());
     write.map_err(|error| Fault::io("write", path)(file::errno(&error)))?;
-    match renameat2(folder, new.as_str(), folder, name(user).as_str(), RenameFlags::RENAME_NOREPLACE) {
+    match renameat2(folder, &new, folder, &name(user), RenameFlags::RENAME_NOREPLACE) {
         Ok(()) => file::sync_folder(folder).map_err(Fault::io("sync", path)),
         Err(Errno::EEXIST) => {
-            let _ = unlinkat(folder, new.as_str(), UnlinkatFlags::NoRemoveDir);
+            let _ = unlinkat(folder, &new, UnlinkatFlags::NoRemoveDir);
             Ok(())
         }
         Err(errno) => Err(Fault::io("create", path)(errno)),

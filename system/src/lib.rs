@@ -15,6 +15,7 @@ pub mod faults;
 mod file;
 pub mod home_file;
 pub mod identity;
+mod kernel;
 pub mod ledger;
 pub mod logfmt;
 pub mod paths;
@@ -34,6 +35,8 @@ pub use ruling::Ruling;
 pub use standing::{Standing, Trouble};
 pub use users::User;
 
+use rustix::rand::{GetRandomFlags, getrandom};
+
 /// Fills the buffer with random bytes of the kernel's.
 ///
 /// # Errors
@@ -42,7 +45,7 @@ pub fn random(buffer: &mut [u8]) -> Result<(), Fault> {
     // The system call and nothing else: a library that falls back on /dev/urandom keeps it open, in a host that is not ours.
     let mut filled = 0usize;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty()) {
+        match getrandom(rest, GetRandomFlags::empty()) {
             Ok(0) => return Err(Fault::Random),
             Ok(more) => filled = filled.saturating_add(more),
             Err(rustix::io::Errno::INTR) => {}

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::UnlinkatFlags;
 use zeroize::Zeroizing;
 
 use crate::file::{self, Expected};
+use crate::kernel::unlinkat;
 use crate::{Fault, Paths, faults};
 
 const NOT_PRIVATE: u32 = 0o077;
@@ -64,7 +65,7 @@ pub fn remove(paths: &Paths, uid: u32) -> Result<(), Fault> {
 /// A [`Fault`] when it is there and cannot be removed.
 pub fn clear(paths: &Paths, uid: u32) -> Result<bool, Fault> {
     let (folder, path) = place(paths)?;
-    match unlinkat(&folder, uid.to_string().as_str(), UnlinkatFlags::NoRemoveDir) {
+    match unlinkat(&folder, &uid.to_string(), UnlinkatFlags::NoRemoveDir) {
         Ok(()) => Ok(true),
         Err(Errno::ENOENT) => Ok(false),
         Err(errno) => Err(Fault::io("remove", &path.join(uid.to_string()))(errno)),
@@ -76,6 +77,6 @@ pub fn clear(paths: &Paths, uid: u32) -> Result<bool, Fault> {
 /// # Errors
 /// A [`Fault`] when they cannot be listed.
 pub fn uids(paths: &Paths) -> Result<Vec<u32>, Fault> {
-    let (_, path) = place(paths)?;
-    file::uids(&path, "")
+    let (folder, path) = place(paths)?;
+    file::uids(&path, &folder, "")
 }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::fcntl::AtFlags;
-use nix::sys::stat::{Mode, fstatat};
-use nix::unistd::{Gid, UnlinkatFlags, unlinkat};
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, UnlinkatFlags};
 
 use crate::file::{self, Looks};
+use crate::kernel::{fstatat, unlinkat};
 use crate::{Fault, Paths};
 
 const MAIN: &str = "policy.toml";

@@ -1,14 +1,17 @@
 //! The policy's files as text. Whether a text is a policy is the policy room's question; whether the file
 //! may be believed is answered here: root's, writable by root alone, no link, no special file.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use twinlock_policy::{Moment, Policy, SourceFile, TrialState};
 use zeroize::Zeroizing;
 
-use crate::file::{Expected, check_folder, open_file, open_folder, open_subfolder, read_all};
+use crate::file::{self, Expected, SAFE, check_folder, open_file, open_folder, open_subfolder, read_all};
+use crate::kernel::{open, read as read_some};
 use crate::{Fault, Paths, clock, faults};
 
 /// The largest policy file that is read, in bytes: a policy that names 10,000 users has a fifth of it.
@@ -62,7 +65,11 @@ pub fn load(paths: &Paths, clock_is_behind: bool) -> InForce {
 
 /// The kernel's id of this boot: random(4).
 pub fn boot_id() -> Option<String> {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let file =
+        open(Path::new("/proc/sys/kernel/random/boot_id"), SAFE | OFlag::O_RDONLY, Mode::empty()).ok()?;
+    let mut bytes = [0; 64];
+    let length = read_some(&file, &mut bytes).ok()?;
+    let id = std::str::from_utf8(bytes.get(..length)?).ok()?;
     Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
@@ -85,46 +92,47 @@ pub fn read(paths: &Paths) -> PolicyFiles {
     let folder = match folder {
         Ok(folder) => folder,
         Err(fault) => {
-            return PolicyFiles { main: file(&main_path, Err(fault)), drop_ins: Vec::new(), trial: None };
+            return PolicyFiles {
+                main: policy_file(&main_path, Err(fault)),
+                drop_ins: Vec::new(),
+                trial: None,
+            };
         }
     };
     let main = read_one(&folder, "policy.toml", &main_path);
     let drop_in_path = paths.policy.join("policy.d");
     let drop_ins = match open_subfolder(&folder, "policy.d") {
-        Err(nix::errno::Errno::ENOENT) => Vec::new(),
-        Err(errno) => vec![file(&drop_in_path, Err(Fault::io("open", &drop_in_path)(errno)))],
+        Err(Errno::ENOENT) => Vec::new(),
+        Err(errno) => vec![policy_file(&drop_in_path, Err(Fault::io("open", &drop_in_path)(errno)))],
         Ok(drop_in_folder) => read_drop_ins(&drop_in_folder, &drop_in_path),
     };
     let trial_path = paths.policy.join("trial.toml");
     let trial = match read_one(&folder, "trial.toml", &trial_path) {
-        Err(Fault::Io { errno: nix::errno::Errno::ENOENT, .. }) => None,
-        text => Some(file(&trial_path, text)),
+        Err(Fault::Io { errno: Errno::ENOENT, .. }) => None,
+        text => Some(policy_file(&trial_path, text)),
     };
-    PolicyFiles { main: file(&main_path, main), drop_ins, trial }
+    PolicyFiles { main: policy_file(&main_path, main), drop_ins, trial }
 }
 
-fn read_drop_ins(folder: &std::os::fd::OwnedFd, path: &Path) -> Vec<PolicyFile> {
-    let listed = check_folder(path, folder, 0, WRITABLE_BY_OTHERS).and_then(|()| names(path));
+fn read_drop_ins(folder: &OwnedFd, path: &Path) -> Vec<PolicyFile> {
+    let listed = check_folder(path, folder, 0, WRITABLE_BY_OTHERS).and_then(|()| names(path, folder));
     let names = match listed {
         Ok(names) => names,
-        Err(fault) => return vec![file(path, Err(fault))],
+        Err(fault) => return vec![policy_file(path, Err(fault))],
     };
     let one = |name: &String| {
         let path: PathBuf = path.join(name);
         let text = read_one(folder, name, &path);
-        file(&path, text)
+        policy_file(&path, text)
     };
     names.iter().map(one).collect()
 }
 
-/// Listed by path: the folder was just found to be root's alone, so it cannot be swapped by anybody else.
-fn names(path: &Path) -> Result<Vec<String>, Fault> {
-    let fault = |error: std::io::Error| Fault::io("list", path)(crate::file::errno(&error));
+fn names(path: &Path, folder: &OwnedFd) -> Result<Vec<String>, Fault> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(fault)? {
-        let name = entry.map_err(fault)?.file_name();
+    for name in file::names(path, folder)? {
         match name.into_string() {
-            Ok(name) if name.ends_with(".toml") && !name.starts_with('.') => names.push(name),
+            Ok(name) if name.ends_with(".toml") => names.push(name),
             Ok(_) => {}
             Err(_) => return Err(Fault::not_safe(path, "holds a name that is not UTF-8")),
         }
@@ -133,14 +141,14 @@ fn names(path: &Path) -> Result<Vec<String>, Fault> {
     Ok(names)
 }
 
-fn read_one(folder: &std::os::fd::OwnedFd, name: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+fn read_one(folder: &OwnedFd, name: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let opened = open_file(folder, name, OFlag::O_RDONLY, Mode::empty()).map_err(|errno| match errno {
-        nix::errno::Errno::ELOOP => Fault::not_safe(path, "is a symbolic link"),
+        Errno::ELOOP => Fault::not_safe(path, "is a symbolic link"),
         errno => Fault::io("open", path)(errno),
     })?;
     read_all(path, opened, &Expected { uid: 0, forbidden: WRITABLE_BY_OTHERS, most: MAX_FILE })
 }
 
-fn file(path: &Path, text: Result<Zeroizing<Vec<u8>>, Fault>) -> PolicyFile {
+fn policy_file(path: &Path, text: Result<Zeroizing<Vec<u8>>, Fault>) -> PolicyFile {
     PolicyFile { path: path.display().to_string(), text }
 }

@@ -383,8 +383,8 @@ fn a_disk_that_fails_under_the_credential_is_unavailable() {
         // Below the home each is opened by its name alone.
         for (path, name, calls) in [
             (&home, "home", &["openat"][..]),
-            (&folder, ".twinlock", &["openat", "newfstatat"]),
-            (&file, "credential.toml", &["openat", "newfstatat", "read"]),
+            (&folder, ".twinlock", &["openat", "fstat,newfstatat"]),
+            (&file, "credential.toml", &["openat", "fstat,newfstatat", "read"]),
         ] {
             for call in calls {
                 for error in ["EIO", "ESTALE", "EACCES", "ENOMEM", "EMFILE"] {

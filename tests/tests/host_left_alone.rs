@@ -283,7 +283,7 @@ fn privileges_that_do_not_drop_nss_that_fails_and_a_log_that_fails_let_nobody_pa
         fault("no sync", "fdatasync:error=EIO", Some("/var/lib/twinlock/ledger/UID")),
         fault("no write", "pwrite64:error=ENOSPC", Some("/var/lib/twinlock/ledger/UID")),
         fault("no read", "pread64:error=EIO", Some("/var/lib/twinlock/ledger/UID")),
-        fault("no stat", "newfstatat:error=EIO", Some("/var/lib/twinlock/ledger/UID")),
+        fault("no stat", "fstat,newfstatat:error=EIO", Some("/var/lib/twinlock/ledger/UID")),
         Fault {
             // Nobody is let in by a policy that cannot be read; with a code, as ever.
             name: "the policy cannot be read",
