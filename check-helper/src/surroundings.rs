@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{open, OFlag};
 use nix::sys::prctl;
-use nix::sys::resource::{rlim_t, setrlimit, Resource, RLIM_INFINITY};
+use nix::sys::resource::{getrlimit, rlim_t, setrlimit, Resource, RLIM_INFINITY};
 use nix::sys::signal::{SigEvent, SigSet, SigevNotify, Signal};
 use nix::sys::stat::{umask, Mode};
 use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
@@ -20,15 +20,15 @@ use nix::unistd::{chdir, close, geteuid, getuid, setgroups, setresgid, setresuid
 pub const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Limits of this process, whatever they were. None is above what a host gives by default, so that in most cases
-/// this raises nothing and needs no capability for it.
-const LIMITS: [(Resource, rlim_t); 7] = [
+/// this raises nothing and needs no capability for it. No limit of processor time: what the caller used before it became
+/// this program counts too, and it could choose when the kernel ends us.
+const LIMITS: [(Resource, rlim_t); 6] = [
     (Resource::RLIMIT_FSIZE, 1 << 24),
     (Resource::RLIMIT_NOFILE, 256),
     (Resource::RLIMIT_STACK, 1 << 23),
     (Resource::RLIMIT_AS, RLIM_INFINITY),
     (Resource::RLIMIT_DATA, RLIM_INFINITY),
-    (Resource::RLIMIT_CPU, 60),
-    (Resource::RLIMIT_SIGPENDING, 256),
+    (Resource::RLIMIT_CPU, RLIM_INFINITY),
 ];
 
 /// Who called. While it lives, the process's time runs.
@@ -79,6 +79,7 @@ pub fn take_over() -> Result<Caller, Unfit> {
     for (resource, limit) in LIMITS {
         setrlimit(resource, limit, limit)?;
     }
+    lift_pending_signals()?;
     let lifetime = end_after(LIFETIME)?;
     keep_standard_descriptors_only()?;
     clear_environment()?;
@@ -87,6 +88,18 @@ pub fn take_over() -> Result<Caller, Unfit> {
     chdir("/")?;
     umask(Mode::from_bits_truncate(0o077));
     Ok(Caller { uid, _lifetime: ManuallyDrop::new(lifetime) })
+}
+
+/// Our timer is one pending signal of root's, and the kernel counts those of all of root's processes together: with a limit
+/// of our own, one user's crowd of helpers would use it up for everybody's. Without CAP_SYS_RESOURCE it is as high as it
+/// may be.
+fn lift_pending_signals() -> Result<(), Unfit> {
+    let resource = Resource::RLIMIT_SIGPENDING;
+    setrlimit(resource, RLIM_INFINITY, RLIM_INFINITY).or_else(|_| {
+        let (_, hard) = getrlimit(resource)?;
+        setrlimit(resource, hard, hard)
+    })?;
+    Ok(())
 }
 
 /// Ends the process after a time, whatever it waits for then: the timer's signal is SIGKILL, which can be neither

@@ -169,12 +169,17 @@ fn nothing_of_a_hostile_callers_surroundings_is_left() {
         ("Max core file size", "1                    1"),
         ("Max file size", "16777216             16777216"),
         ("Max open files", "256                  256"),
-        ("Max cpu time", "60                   60"),
+        ("Max cpu time", "unlimited            unlimited"),
         ("Max address space", "unlimited            unlimited"),
-        ("Max pending signals", "256                  256"),
     ] {
         assert!(of(limit)[0].starts_with(values), "{limit} {:?}", of(limit));
     }
+    // Without CAP_SYS_RESOURCE they are as many as this process may have.
+    let ours = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let most = ours.lines().find_map(|line| line.strip_prefix("Max pending signals")).unwrap();
+    let most = most.split_whitespace().nth(1).unwrap();
+    let pending: Vec<&str> = of("Max pending signals")[0].split_whitespace().collect();
+    assert!([["unlimited"; 2], [most; 2]].contains(&[pending[0], pending[1]]), "{pending:?}, {most}");
     let files =
         std::fs::read_dir("/tmp").unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let written: Vec<String> = files.filter(|name| name.starts_with("hostile-debug")).collect();
@@ -496,6 +501,37 @@ fn its_caller_can_neither_signal_nor_trace_nor_read_nor_limit_it() {
     let input = format!("answer={}\n", phone.code());
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     assert_eq!(said(child.wait_with_output().unwrap()).verdict(), "accepted");
+}
+
+/// Each of them has a timer, and the kernel counts the timers of all of root's processes together.
+#[test]
+fn a_crowd_of_one_users_helpers_keeps_nobody_else_out() {
+    let host = host(USER_DRIVEN);
+    let maria = host.add_user("maria", "secret");
+    let (joseph, phone) = enrolled(&host, "joseph");
+    let mut crowd: Vec<Child> = (0..300)
+        .map(|_| {
+            let mut command = maria.command(HELPER);
+            command.arg("status").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            command.spawn().unwrap()
+        })
+        .collect();
+    // Root's from where nothing is left of the caller's but the input: then each of them has its timer.
+    let waits = |child: &Child| {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        status.contains("Uid:\t0\t0\t0\t0") && status.contains("State:\tS")
+    };
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while !crowd.iter().all(waits) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let waiting = crowd.iter().filter(|child| waits(child)).count();
+    let said = verify(&joseph, &phone.code());
+    crowd.iter_mut().for_each(|child| drop(child.stdin.take()));
+    let words: Vec<String> =
+        crowd.into_iter().map(|child| self::said(child.wait_with_output().unwrap()).word).collect();
+    assert_eq!(said.verdict(), "accepted", "{waiting} of the crowd were waiting");
+    assert!(words.iter().all(|word| word == "status"), "{words:?}");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 //! of the old one before, and writes the file and the record afterwards.
 //!
 //! No code works twice, whatever is edited: an authenticator that gives the same codes under another label or id keeps
-//! its last step, and one that is added takes no code of a time in which a removed one was used.
+//! its last step, one that is added takes no code of a time in which a removed one was used, and a used recovery code stays
+//! used wherever its hash stands in the new set.
 
 use std::fmt;
 
-use crate::credential::{Authenticator, Credential};
+use crate::credential::{Authenticator, Credential, RecoverySet};
 use crate::record::{Record, Registered};
 use crate::steps::{self, Match};
 
@@ -87,11 +88,15 @@ impl Record {
         confirmed: Option<Confirmed>,
         now: i64,
     ) -> Result<Self, EditFault> {
+        let old_set = old.and_then(|old| old.recovery.as_ref());
         let old = old.map_or(&[][..], |old| &old.authenticators);
         let old: Vec<(&Authenticator, _)> = old.iter().map(|one| (one, steps::sample(one))).collect();
         let mut next = self.clone();
         // The recovery set, and that the user is enrolled; the authenticators follow.
         next.register(new);
+        if let (Some(entry), Some(old), Some(new)) = (&mut next.recovery, old_set, &new.recovery) {
+            entry.used |= self.used_before(old, new);
+        }
         next.authenticators.clear();
         let mut kept = Vec::new();
         for (place, one) in new.authenticators.iter().enumerate() {
@@ -130,13 +135,27 @@ impl Record {
         }
         Ok(next)
     }
+
+    /// The places in a new recovery set of codes that were used in the old one: the same hash by the same salt and rounds
+    /// is the same code. A set that has not changed keeps its places as they are.
+    fn used_before(&self, old: &RecoverySet, new: &RecoverySet) -> u16 {
+        let Some(known) = self.recovery.filter(|set| set.fingerprint == old.fingerprint()) else { return 0 };
+        if old == new || (&old.salt, old.rounds) != (&new.salt, new.rounds) {
+            return 0;
+        }
+        let was_used = |hash: &[u8; 32]| {
+            old.hashes.iter().enumerate().any(|(place, other)| other == hash && known.used >> place & 1 == 1)
+        };
+        let places = new.hashes.iter().enumerate().filter(|(_, hash)| was_used(hash));
+        places.fold(0, |used, (place, _)| used | 1 << place)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::credential::{Algorithm, RecoverySet};
+    use crate::credential::Algorithm;
 
     const NOW: i64 = 1_900_000_005;
 
@@ -294,5 +313,30 @@ mod tests {
         assert_eq!(edit(&new).recovery.unwrap().left(), 10);
         assert!(!edit(&new).knows(&old.clone().into()));
         assert_eq!(edit(&credential(&[phone])).recovery, None);
+    }
+
+    #[test]
+    fn a_used_recovery_code_stays_used_wherever_it_stands_in_the_new_set() {
+        let hashes: Vec<_> = (0..10u8).map(|number| [number; 32]).collect();
+        let set = RecoverySet { salt: vec![1; 16], rounds: 100_000, hashes };
+        let with = |set: &RecoverySet| Credential {
+            recovery: Some(set.clone()),
+            ..credential(&[one(1, "phone", &[1; 20])])
+        };
+        let old = with(&set);
+        let mut record = used(&old);
+        record.recovery.as_mut().unwrap().used = 0b11;
+        let edit =
+            |new: &RecoverySet| record.edited(Some(&old), &with(new), None, NOW).unwrap().recovery.unwrap();
+        let mut turned = set.clone();
+        turned.hashes.reverse();
+        assert_eq!(edit(&turned).used, 0b11 << 8);
+        let mut fewer = set.clone();
+        fewer.hashes = vec![[1; 32], [7; 32], [1; 32]];
+        assert_eq!((edit(&fewer).used, edit(&fewer).left()), (0b101, 1));
+        // By another salt or other rounds the same hash is another code.
+        let salted = RecoverySet { salt: vec![2; 16], ..set.clone() };
+        assert_eq!(edit(&salted).used, 0);
+        assert_eq!(edit(&RecoverySet { rounds: 100_001, ..set }).used, 0);
     }
 }
