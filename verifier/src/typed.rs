@@ -73,6 +73,7 @@ mod tests {
     #[test]
     fn an_answer_is_sorted_by_its_shape() {
         let long = vec![b'1'; 70_000];
+        let spaced = [b"123456".as_slice(), &[b' '; 200]].concat();
         let cases: &[(&[u8], &str)] = &[
             (b"123456", "code 123456"),
             (b"123 456", "code 123456"),
@@ -96,6 +97,9 @@ mod tests {
             (b"AAAA-AAAA-AAAA-AAA", "Unshaped"),
             (b"AAAA-AAAA-AAAA-AAA9", "Unshaped"),
             (&long, "Unshaped"),
+            (&spaced[..LONGEST], "code 123456"),
+            (&spaced[..=LONGEST], "Unshaped"),
+            (&spaced[..LONGEST + 2], "Unshaped"),
         ];
         for (answer, expected) in cases {
             assert_eq!(

@@ -172,6 +172,17 @@ fn what_a_credential_may_not_hold_is_refused_by_name() {
         let fault = Credential::parse(good.replacen(from, to, 1).as_bytes()).unwrap_err();
         assert!(matches!(fault, CredentialFault::Syntax { .. }), "{to:?}: {fault:?}");
     }
+    for (codes, fine) in [(0, false), (1, true), (10, true), (11, false)] {
+        let mut credential = credentials()[1].clone();
+        credential.recovery.as_mut().unwrap().hashes = (0..codes).map(|code| [code; 32]).collect();
+        // In both spellings: as our writer has it, and as another program could.
+        for text in
+            [credential.to_text().to_string(), credential.to_text().replace("rounds = ", "rounds  = ")]
+        {
+            let expected = (!fine).then_some(CredentialFault::Field("the number of recovery hashes"));
+            assert_eq!(Credential::parse(text.as_bytes()).err(), expected, "{codes}");
+        }
+    }
     let pair = credentials()[2].to_text();
     let other = pair.lines().filter(|line| line.starts_with("secret")).nth(1).unwrap().to_owned();
     let first = pair.lines().find(|line| line.starts_with("secret")).unwrap().to_owned();
@@ -185,7 +196,8 @@ fn what_a_credential_may_not_hold_is_refused_by_name() {
     }
     assert_eq!(Credential::parse(b"").unwrap_err(), CredentialFault::Empty);
     assert_eq!(Credential::parse(&vec![b'\n'; MAX_FILE + 1]).unwrap_err(), CredentialFault::TooLarge);
-    assert!(Credential::parse(&vec![b'\n'; MAX_FILE]).is_err());
+    let filled = format!("{}{}", *good, "\n".repeat(MAX_FILE - good.len()));
+    assert!(same(&Credential::parse(filled.as_bytes()).unwrap(), &credentials()[1]));
     let mut crowd = credentials()[3].clone();
     crowd.authenticators.push(authenticator(65, "one too many"));
     assert_eq!(crowd.authenticators.len(), MAX_AUTHENTICATORS + 1);
@@ -216,6 +228,38 @@ fn no_error_and_no_debug_form_holds_the_secret_or_a_hash() {
     let debug = format!("{credential:?}");
     assert!(!debug.contains(secret) && !debug.contains("90, 90"), "{debug}");
     assert_eq!(debug, format!("Credential {{ authenticators: {}, .. }}", credential.authenticators.len()));
+}
+
+#[test]
+fn a_fault_of_a_credential_says_what_is_wrong_with_which_part() {
+    for (fault, sentence) in [
+        (CredentialFault::Empty, "the file is empty"),
+        (CredentialFault::TooLarge, "the file has more than 65536 bytes"),
+        (
+            CredentialFault::Syntax { line: 3, column: 7 },
+            "line 3, column 7: not a credential of this version",
+        ),
+        (CredentialFault::Version, "its version is not 1"),
+        (CredentialFault::Cut, "its end is missing"),
+        (CredentialFault::Field("a period"), "a period is out of bounds"),
+    ] {
+        assert_eq!(fault.to_string(), sentence);
+    }
+    let good = credentials()[1].to_text();
+    // The place of a value that is none, and of the first key where one is missing or too many.
+    let first = good.lines().position(|line| line.starts_with("id = ")).unwrap() + 1;
+    for (from, to, line, column) in [
+        ("period = 60", "period = \"60\"", first + 5, 10),
+        ("digits = 7", "digits = 300", first + 4, 10),
+        ("period = 60\n", "", first, 1),
+        ("period = 60\n", "period = 60\nother = 1\n", first, 1),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let fault = Credential::parse(good.replacen(from, to, 1).as_bytes()).unwrap_err();
+        assert_eq!(fault, CredentialFault::Syntax { line, column }, "{to}");
+    }
+    let cut = Credential::parse(b"# no more\nversion").unwrap_err();
+    assert_eq!(cut, CredentialFault::Syntax { line: 2, column: 8 });
 }
 
 /// A record with everything that it can hold, each at its largest.
@@ -379,6 +423,14 @@ fn a_file_that_is_no_record_is_refused_with_its_reason() {
     ];
     for (name, file, expected) in cases {
         assert_eq!(Slots::decode(&file).unwrap_err(), expected, "{name}");
+    }
+    for (fault, sentence) in [
+        (RecordFault::Size, "the record has a wrong size"),
+        (RecordFault::Damaged, "both copies of the record are damaged"),
+        (RecordFault::Version, "the record was written by another version"),
+        (RecordFault::TooLarge, "the user name is too long for a record"),
+    ] {
+        assert_eq!(fault.to_string(), sentence);
     }
     // One slot in both places is that record, with the other one lost.
     let slots = Slots::decode(&copied).unwrap();

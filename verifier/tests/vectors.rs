@@ -84,6 +84,26 @@ fn the_codes_of_rfc_6238_appendix_b_come_out() {
     }
 }
 
+/// HMAC takes a key of a whole block as it is, and hashes a longer one (RFC 2104, section 2).
+#[test]
+fn a_secret_as_long_as_the_hashs_block_and_one_beside_it_give_the_codes_of_hmac() {
+    // By Python: hmac.new(bytes(range(1, length + 1)), struct.pack(">Q", 1), hash), truncated to eight digits.
+    for (algorithm, length, code) in [
+        (Algorithm::Sha1, 63, "54707631"),
+        (Algorithm::Sha1, 64, "69827617"),
+        (Algorithm::Sha1, 65, "26425805"),
+        (Algorithm::Sha256, 63, "92497072"),
+        (Algorithm::Sha256, 64, "22891316"),
+        (Algorithm::Sha256, 65, "06860298"),
+        (Algorithm::Sha512, 127, "68221537"),
+        (Algorithm::Sha512, 128, "32814460"),
+    ] {
+        let secret = (1..=length).collect::<Vec<u8>>().into();
+        let one = Authenticator { secret, ..authenticator(algorithm, 8) };
+        assert_eq!(steps::code_at(&one, 30), code, "{algorithm:?} with {length} bytes");
+    }
+}
+
 /// 1970, the ends of 31, 32 and 33 bits, and times that no clock shows.
 #[test]
 fn no_time_makes_a_step_wrong_or_panic() {
