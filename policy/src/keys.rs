@@ -91,8 +91,8 @@ fn distance(written: &str, known: &str) -> usize {
     // Of the letters of `written` so far, which are none, to all of `known`; and to each of its beginnings but the empty one.
     let mut all = known.len();
     let mut row: Vec<usize> = (1..=known.len()).collect();
-    for (line, letter) in written.bytes().enumerate() {
-        let (mut diagonal, mut left) = (line, line + 1);
+    for (line, letter) in (1..).zip(written.bytes()) {
+        let (mut diagonal, mut left) = (line - 1, line);
         for (other, above) in known.bytes().zip(&mut row) {
             let changed = diagonal + usize::from(!letter.eq_ignore_ascii_case(&other));
             diagonal = *above;
@@ -107,6 +107,31 @@ fn distance(written: &str, known: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_letter_to_add_drop_or_change_counts_as_one() {
+        for (written, known, letters) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("ab", "", 2),
+            ("users", "USERS", 0),
+            ("b", "ab", 1),
+            ("ab", "b", 1),
+            ("abc", "c", 2),
+            ("c", "abc", 2),
+            ("ab", "ba", 2),
+            ("abcd", "bcda", 2),
+            ("xabyc", "abc", 2),
+            ("abc", "xabyc", 2),
+            ("kitten", "sitting", 3),
+            ("sitting", "kitten", 3),
+            ("intention", "execution", 5),
+            ("abc", "", usize::MAX),
+            ("", "abc", usize::MAX),
+        ] {
+            assert_eq!(distance(written, known), letters, "{written} {known}");
+        }
+    }
 
     #[test]
     fn an_unknown_key_is_told_where_it_belongs_or_what_was_meant() {
