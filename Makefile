@@ -6,6 +6,7 @@
 #   make test-faults  a login with everything around it failing, dying, racing; half an hour. SHORT=1: a part of it
 #   make deb, rpm   packages, in dist/
 #   make test-packages  installs, upgrades and removes them in fresh Debian folders, with real logins
+#   make test-vm    a virtual machine with SELinux enforcing: logins, enrolment, and no denial
 #   make bench      what a login costs, beside the other modules
 #   make test-msrv  builds with the oldest compiler that Cargo.toml promises, in a Debian folder
 #   make test-asan  the module's unsafe room and its logins under AddressSanitizer and LeakSanitizer
@@ -70,18 +71,22 @@ test-faults: test-packages-installed build
 	@CARGO="$(CARGO)" TWINLOCK_FAULTS_ONLY="$(ONLY)" tests/faults $(if $(SHORT),short)
 
 deb: build-packages
-	@packaging/install-packages dpkg-dev
+	@packaging/install-packages dpkg-dev checkpolicy semodule-utils
 	packaging/deb/build
 
 rpm: build-packages
 	@packaging/install-packages rpm checkpolicy semodule-utils
 	packaging/rpm/build
 
-# REBUILD=1 builds everything a second time, elsewhere, and compares the bytes.
+# REBUILD=1 builds everything a second time, elsewhere, and compares the bytes; SHORT=1 leaves out pairs of authselect's features.
 test-packages: build-packages
-	@tests/packages/run $(if $(REBUILD),--rebuild)
+	@tests/packages/run $(if $(REBUILD),--rebuild) $(if $(SHORT),--short)
 
-.PHONY: test-msrv test-asan mutants
+# A machine of its own, emulated: half an hour the first time, then a quarter.
+test-vm: build-packages
+	@tests/vm/run
+
+.PHONY: test-vm test-msrv test-asan mutants
 test-msrv:
 	@CARGO="$(CARGO)" tests/msrv
 

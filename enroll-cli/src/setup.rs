@@ -40,7 +40,7 @@ pub struct Setup {
     /// The difference of each file.
     pub diffs: Vec<String>,
     /// A tool of the distribution that is run.
-    pub runs: Option<&'static str>,
+    pub runs: Option<String>,
     /// A running sshd took it up.
     pub sshd_reloaded: bool,
     /// Warnings about the result.

@@ -4,6 +4,8 @@ import sys
 import time
 import traceback
 
+from shown import shown
+
 passed = 0
 failed = 0
 _begun = time.monotonic()
@@ -18,14 +20,19 @@ def claim(holds, text, seen=""):
     else:
         failed += 1
         print(f"FAILED  {text}", flush=True)
-        for line in str(seen).rstrip().splitlines()[-60:]:
+        for line in shown(str(seen)).rstrip().splitlines()[-60:]:
             print(f"        | {line}", flush=True)
     return bool(holds)
 
 
+def seconds():
+    """Since the run, or the scene, began."""
+    return time.monotonic() - _begun
+
+
 def chapter(title):
     """A heading, with the time so far."""
-    print(f"\n== {title}  ({time.monotonic() - _begun:.0f} s)", flush=True)
+    print(f"\n== {title}  ({seconds():.0f} s)", flush=True)
 
 
 def attempt(function, *words):

@@ -78,6 +78,7 @@ def of(suite, package, newer):
             f"{suite}: the state is root's alone, the helper is 4755", modes,
         )
 
+        set_up_for_ssh(suite, host)
         host.must("pam-auth-update", "--enable", "twinlock")
         for service in [name for name in ENTRANCES if host.path(f"/etc/pam.d/{name}").exists()]:
             auth, account = stack(host, service, "auth"), stack(host, service, "account")
@@ -144,6 +145,38 @@ def of(suite, package, newer):
         if sshd:
             sshd.stop()
         host.close()
+
+
+def set_up_for_ssh(suite, host):
+    """`twinlock setup --ssh`, a removal while it stands, and back."""
+    before = {name: host.read(f"/etc/pam.d/{name}") for name in ("sshd", "common-auth", "login")}
+    policy = host.read("/etc/twinlock/policy.toml")
+    host.add_user("paula", logins.PASSWORD)
+    done = host.run("twinlock", "setup", "--ssh")
+    claim(done.returncode == 0, f"{suite}: twinlock setup --ssh runs", done.stdout)
+    auth, account = stack(host, "sshd", "auth"), stack(host, "sshd", "account")
+    claim(behind_the_first_factor(auth) and before_any_end(account),
+          f"{suite}: setup --ssh has sshd ask for a code behind the first factor", "\n".join(auth + account))
+    claim(host.read("/etc/pam.d/login") == before["login"] and host.read("/etc/pam.d/common-auth") == before["common-auth"],
+          f"{suite}: setup --ssh touches no other login")
+    host.must("twinlock", "policy", "require", "on")
+    sshd = Sshd(host)
+    try:
+        what = f"{suite}, setup --ssh"
+        phone, _ = logins.first_login_enrols(what, sshd, "paula")
+        logins.code_is_asked_for(what, sshd, "paula", phone, phone.code(1))
+    finally:
+        sshd.stop()
+    done = host.run("apt-get", "remove", "-y", "libpam-twinlock")
+    claim(done.returncode != 0 and "/etc/pam.d/sshd" in done.stdout and "twinlock setup --undo" in done.stdout,
+          f"{suite}: a removal stops at setup's lines and names what takes them out", done.stdout)
+    done = host.run("twinlock", "setup", "--undo")
+    claim(done.returncode == 0 and host.read("/etc/pam.d/sshd") == before["sshd"]
+          and not host.path("/etc/ssh/sshd_config.d/10-twinlock.conf").exists(),
+          f"{suite}: setup --undo leaves sshd as it was", done.stdout)
+    host.must("userdel", "-r", "paula")
+    host.must("twinlock", "reset", "--orphans", "--yes")
+    host.write("/etc/twinlock/policy.toml", policy)
 
 
 def clean(host, suite, when, ignore=None):

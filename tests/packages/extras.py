@@ -5,7 +5,8 @@ import subprocess
 import time
 
 from claims import claim
-from folder import TOP, Folder
+from folder import Folder
+from source import SOURCE
 
 LINE = 'Nov 25 02:{minute:02}:{second:02} erp-t01 sshd-session[{pid}]: pam_twinlock(sshd:auth): {text}'
 DECIDED = 'decision=required rule="/etc/twinlock/policy.toml:5: require_mfa = true" policy=sha256:0123456789ab'
@@ -52,7 +53,7 @@ def fail2ban():
     server = None
     try:
         for kind in ("filter", "jail"):
-            shutil.copyfile(TOP / f"packaging/fail2ban/{kind}.conf", host.path(f"/etc/fail2ban/{kind}.d/twinlock.conf"))
+            shutil.copyfile(SOURCE / f"packaging/fail2ban/{kind}.conf", host.path(f"/etc/fail2ban/{kind}.d/twinlock.conf"))
         host.write("/root/counted", "\n".join(numbered(text for text, _ in COUNTED)) + "\n")
         host.write("/root/others", "\n".join(numbered(NOT_COUNTED)) + "\n")
         for file, expected in (("counted", len(COUNTED)), ("others", 0)):

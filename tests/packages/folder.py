@@ -1,4 +1,4 @@
-"""A Debian folder to install into: made by debootstrap once, kept under target/, and covered by memory for each test."""
+"""A host to install into: a Debian folder, covered by memory for each test."""
 
 import os
 import pathlib
@@ -7,63 +7,35 @@ import socket
 import subprocess
 import threading
 
+import debian
+from debian import ENVIRONMENT
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 KEPT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target")).resolve() / "packages"
-MIRROR = "http://deb.debian.org/debian"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# What a host has that people log in to; and in trixie what comes with other distributions' ways.
-BASE = ["openssh-server", "openssh-client", "sudo", "login", "passwd", "util-linux", "oathtool"]
-MORE = {
-    "bookworm": [],
-    "trixie": ["systemd-standalone-tmpfiles", "authselect", "fail2ban", "selinux-policy-default", "policycoreutils"],
-}
-ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME": "/root",
-    "LC_ALL": "C.UTF-8",
-    "TERM": "vt220",
-    "DEBIAN_FRONTEND": "noninteractive",
-}
+MEMORY = pathlib.Path("/run/twinlock-packages")
 
 
-def prepare(suite):
-    """Makes the folder that tests of this suite stand on, if it is not there. Needs the network."""
-    base = KEPT / suite
-    packages = BASE + MORE[suite]
-    mark = base / "root/.made-with"
-    if mark.is_file() and mark.read_text() == " ".join(packages):
-        return
-    print(f"making a folder of {suite}, once: {base}", flush=True)
-    shutil.rmtree(base, ignore_errors=True)
-    base.mkdir(parents=True)
-    log = KEPT / f"{suite}.log"
-    with log.open("w") as output:
-        def step(*words):
-            done = subprocess.run(words, stdout=output, stderr=subprocess.STDOUT, env=ENVIRONMENT, check=False)
-            if done.returncode:
-                raise RuntimeError(f"{words[0]} failed, see {log}")
+# What starts a program with mounts and a network of its own.
+ENCLOSED = ["unshare", "--mount", "--net", "--uts", "--propagation", "private", "--"]
 
-        step("debootstrap", "--variant=minbase", suite, str(base), MIRROR)
-        # No daemon starts in it.
-        policy = base / "usr/sbin/policy-rc.d"
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-        # sudo's, systemd's and others' scripts want these; the kernel file systems come with each test.
-        step("chroot", str(base), "apt-get", "-q", "install", "-y", "--no-install-recommends", *packages)
-        step("chroot", str(base), "apt-get", "clean")
-    mark.write_text(" ".join(packages))
+
+def settle():
+    """The first thing that such a program does: a loopback, and memory for hosts."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    MEMORY.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(MEMORY)], check=True)
 
 
 class Folder:
-    """One host: the folder of a suite under a layer of memory. To be made inside a mount namespace of its own."""
+    """One host: the folder of a suite, or another one, under a layer of memory. To be made inside a mount namespace of its own."""
 
-    def __init__(self, suite):
+    def __init__(self, suite, lower=None):
         self.suite = suite
-        self.memory = pathlib.Path("/run/twinlock-packages") / f"{suite}-{os.urandom(4).hex()}"
+        self.memory = MEMORY / f"{suite}-{os.urandom(4).hex()}"
         self.root = self.memory / "root"
         for name in ("upper", "work", "root"):
             (self.memory / name).mkdir(parents=True)
-        layers = f"lowerdir={KEPT / suite},upperdir={self.memory / 'upper'},workdir={self.memory / 'work'}"
+        layers = f"lowerdir={lower or debian.base(suite)},upperdir={self.memory / 'upper'},workdir={self.memory / 'work'}"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)], check=True)
         self._mount("proc", "proc", "proc")
         self._mount("tmpfs", "tmpfs", "run", "mode=0755")
@@ -104,11 +76,11 @@ class Folder:
         """The words that run a program in this host."""
         return ["chroot", str(self.root), *words]
 
-    def run(self, *words, typed=None, environment=None):
+    def run(self, *words, typed=None, environment=None, patience=300):
         """Runs a program in this host; its output, both kinds, is in `stdout`."""
         return subprocess.run(
             self.command(*words), input=typed, env={**ENVIRONMENT, **(environment or {})}, cwd="/", text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", timeout=300, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", timeout=patience, check=False,
         )
 
     def must(self, *words, **more):

@@ -27,6 +27,7 @@ class Phone:
 
     def __init__(self, key):
         self.secret = base64.b32decode(key.replace(" ", ""))
+        self._last = 0
 
     def _code(self, step):
         digest = hmac.new(self.secret, struct.pack(">Q", step), hashlib.sha1).digest()
@@ -36,17 +37,65 @@ class Phone:
     def code(self, steps=0):
         return self._code(int(time.time()) // 30 + steps)
 
+    def unused(self):
+        """A code that was not given before; the next one, if this step's was."""
+        self._last = max(int(time.time()) // 30, self._last + 1)
+        return self._code(self._last)
+
     def wrong_code(self):
         near = {self.code(steps) for steps in range(-8, 9)}
         return next(code for code in ("000000", "111111", "222222") if code not in near and code != "0")
 
 
-class Terminal:
+class Screen:
+    """What a program writes to a person, and what the person types."""
+
+    patience = PATIENCE
+
+    def __init__(self, descriptor):
+        self.descriptor = descriptor
+        self.sent = ""
+        self._seen = 0
+
+    def _read(self, deadline):
+        ready, _, _ = select.select([self.descriptor], [], [], max(0, deadline - time.monotonic()))
+        if not ready:
+            return False
+        try:
+            data = os.read(self.descriptor, 65536)
+        except OSError:
+            return self._lost(deadline)
+        if not data:
+            return None
+        self.sent += data.decode(errors="replace").replace("\r", "")
+        return True
+
+    def _lost(self, _deadline):
+        return None
+
+    def expect(self, *texts):
+        """Waits for one of the texts behind what was expected before; returns which, and raises if none comes."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            found = [(self.sent.find(text, self._seen), text) for text in texts]
+            found = sorted((at, text) for at, text in found if at >= 0)
+            if found:
+                at, text = found[0]
+                self._seen = at + len(text)
+                return text
+            if not self._read(deadline):
+                raise RuntimeError(f"none of {texts} came on the terminal:\n{self.sent[-3000:]}")
+
+    def type(self, text):
+        os.write(self.descriptor, (text + "\n").encode())
+
+
+class Terminal(Screen):
     """A program of a host, on a terminal of 80 by 24 which is that host's own: login(1) looks for it in /dev."""
 
     def __init__(self, host, *words):
         terminals = host.path("/dev/pts")
-        self.descriptor = os.open(terminals / "ptmx", os.O_RDWR | os.O_NOCTTY)
+        super().__init__(os.open(terminals / "ptmx", os.O_RDWR | os.O_NOCTTY))
         fcntl.ioctl(self.descriptor, TIOCSPTLCK, struct.pack("i", 0))
         number = struct.unpack("I", fcntl.ioctl(self.descriptor, TIOCGPTN, bytes(4)))[0]
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -63,46 +112,18 @@ class Terminal:
                 os.execvpe("chroot", host.command(*words), ENVIRONMENT)
             finally:
                 os._exit(127)
-        self.sent = ""
-        self._seen = 0
         self.status = None
 
-    def _read(self, deadline):
-        ready, _, _ = select.select([self.descriptor], [], [], max(0, deadline - time.monotonic()))
-        if not ready:
-            return False
-        try:
-            data = os.read(self.descriptor, 65536)
-        except OSError:
-            # The end; or login(1) of util-linux, which hangs up its terminal and opens it again.
-            if self._ended() or time.monotonic() > deadline:
-                return None
-            time.sleep(0.05)
-            return True
-        if not data:
+    def _lost(self, deadline):
+        # The end; or login(1) of util-linux, which hangs up its terminal and opens it again.
+        if self._ended() or time.monotonic() > deadline:
             return None
-        self.sent += data.decode(errors="replace").replace("\r", "")
+        time.sleep(0.05)
         return True
-
-    def expect(self, *texts):
-        """Waits for one of the texts behind what was expected before; returns which, and raises if none comes."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            found = [(self.sent.find(text, self._seen), text) for text in texts]
-            found = sorted((at, text) for at, text in found if at >= 0)
-            if found:
-                at, text = found[0]
-                self._seen = at + len(text)
-                return text
-            if not self._read(deadline):
-                raise RuntimeError(f"none of {texts} came on the terminal:\n{self.sent[-3000:]}")
-
-    def type(self, text):
-        os.write(self.descriptor, (text + "\n").encode())
 
     def end(self):
         """Reads to the end; returns the exit status."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while self._read(deadline):
             pass
         return self.stop()
@@ -169,12 +190,12 @@ class Sshd:
         self.process.wait()
 
 
-def key_on(terminal):
-    """The key that stands on the screen, without the words behind it."""
-    found = re.search(r"Key: ((?:[A-Z2-7]{4} ?)+)", terminal.sent)
+def key_on(text):
+    """The last key on a screen, without the words behind it."""
+    found = re.findall(r"Key: ((?:[A-Z2-7]{4} ?)+)", text)
     if not found:
-        raise RuntimeError(f"no key on the screen:\n{terminal.sent[-3000:]}")
-    return found.group(1)
+        raise RuntimeError(f"no key on the screen:\n{text[-3000:]}")
+    return found[-1]
 
 
 def enrols(terminal, password, prompt="assword: "):
@@ -182,8 +203,8 @@ def enrols(terminal, password, prompt="assword: "):
     terminal.expect(prompt)
     terminal.type(password)
     terminal.expect("Verification code: ")
-    phone = Phone(key_on(terminal))
-    terminal.type(phone.code())
+    phone = Phone(key_on(terminal.sent))
+    terminal.type(phone.unused())
     terminal.expect("Press Enter")
     terminal.expect(": ")
     terminal.type("")

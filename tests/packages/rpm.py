@@ -33,7 +33,7 @@ def package_manager(host, *words):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
-def of(package, newer):
+def of(package, newer, short):
     host = Folder("trixie")
     sshd = None
     try:
@@ -50,18 +50,22 @@ def of(package, newer):
         modes = host.must("stat", "-c", "%U %a", "/var/lib/twinlock", "/var/lib/twinlock/ledger", "/usr/libexec/twinlock/check",
                           "/usr/lib64/security/pam_twinlock.so").split("\n")
         claim(modes[:4] == ["root 700", "root 700", "root 4755", "root 644"], "rpm: the state is root's alone, the helper is 4755", modes)
-        # Debian's libpam looks elsewhere.
-        host.must("sh", "-c", "ln -s /usr/lib64/security/pam_twinlock.so /usr/lib/*-linux-gnu/security/")
 
         policy = host.read("/etc/twinlock/policy.toml").replace("require_mfa = false", "require_mfa = true")
         host.write("/etc/twinlock/policy.toml", policy)
         done = package_manager(host, "-U", "--nodeps", str(newer))
         claim(done.returncode == 0 and host.read("/etc/twinlock/policy.toml") == policy
               and not host.path("/etc/twinlock/policy.toml.rpmnew").exists(), "rpm: an upgrade keeps the administrator's policy", done.stdout)
+        # Debian's libpam looks elsewhere.
+        host.must("sh", "-c", "cp /usr/lib64/security/pam_twinlock.so /usr/lib/*-linux-gnu/security/")
 
         host.must("mkdir", "-p", "/etc/authselect")
-        every_profile_lands(host)
+        every_profile_lands(host, short)
         host.must("authselect", "select", "local", "with-faillock", "--force")
+        host.add_user("maria", logins.PASSWORD)
+        shown = host.run("twinlock", "setup", "--all-logins", "--dry-run").stdout
+        claim("runs: /usr/libexec/twinlock/authselect && authselect select custom/twinlock with-faillock\n" in shown,
+              "authselect: setup shows what it will run, the features in use with it", shown)
         made = host.run("/usr/libexec/twinlock/authselect")
         claim(made.returncode == 0 and "authselect select custom/twinlock with-faillock" in made.stdout,
               "authselect: the profile is made from the one in use", made.stdout)
@@ -77,7 +81,6 @@ def of(package, newer):
               "authselect: made again while in use", again.stdout + applied.stdout)
 
         host.write("/etc/pam.d/sshd", SSHD)
-        host.add_user("maria", logins.PASSWORD)
         sshd = Sshd(host, host.read("/usr/share/twinlock/examples/sshd/twinlock.conf"))
         what = "through authselect's stack"
         logins.wrong_password_shows_nothing(what, sshd, "maria")
@@ -101,12 +104,12 @@ def of(package, newer):
         host.close()
 
 
-def every_profile_lands(host):
+def every_profile_lands(host, short):
     """Each base with each pair of features: whoever passes lands on our line, whoever fails never does."""
     count, wrong = 0, []
     for base in ("local", "sssd", "winbind", "nis"):
         known = [word for word in FEATURES if re.search(rf"\b{word}\b", host.must("authselect", "list-features", base))]
-        for features in [()] + [(word,) for word in known] + list(itertools.combinations(known, 2)):
+        for features in [()] + [(word,) for word in known] + ([] if short else list(itertools.combinations(known, 2))):
             made = host.run("/usr/libexec/twinlock/authselect", "--base", base, *features)
             if made.returncode:
                 wrong.append(f"{base} {features}: {made.stdout}")
@@ -133,5 +136,5 @@ def every_profile_lands(host):
                 )
                 if not sound:
                     wrong.append(f"{base} {features} {name}:\n" + "\n".join(auth + account))
-    claim(count > 100 and not wrong, f"authselect: in {count} stacks of 4 profiles every first factor lands on our line", "\n".join(wrong[:3]))
+    claim(count > (60 if short else 100) and not wrong, f"authselect: in {count} stacks of 4 profiles every first factor lands on our line", "\n".join(wrong[:3]))
     host.must("rm", "-rf", "/etc/authselect/custom/twinlock")

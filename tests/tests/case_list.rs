@@ -14,7 +14,7 @@ fn every_test_that_the_list_of_cases_names_exists() {
         let file = file.rsplit('`').next().unwrap();
         let test = test.trim_end_matches('`');
         let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
-        // `make test-packages` makes claims.
+        // `make test-packages` and `make test-vm` make claims.
         let wanted = if file.ends_with(".py") { test.to_owned() } else { format!("fn {test}(") };
         assert!(text.contains(&wanted), "{file} has no test {test}");
         named += 1;

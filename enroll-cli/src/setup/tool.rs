@@ -47,11 +47,14 @@ impl Tool {
         }
     }
 
-    /// What is run, as typed.
-    pub fn command(self) -> &'static str {
+    /// What is run, as typed; with authselect, the features in use stay.
+    pub fn command(self) -> String {
         match self {
-            Self::PamAuthUpdate => "pam-auth-update --enable twinlock",
-            Self::Authselect => "/usr/libexec/twinlock/authselect && authselect select custom/twinlock",
+            Self::PamAuthUpdate => "pam-auth-update --enable twinlock".to_owned(),
+            Self::Authselect => {
+                let select = select_ours(&self.setting()).join(" ");
+                format!("{MAKE_PROFILE} && authselect {select}")
+            }
         }
     }
 
@@ -95,10 +98,8 @@ impl Tool {
             Self::PamAuthUpdate => run(PAM_AUTH_UPDATE, &["--enable", "twinlock"]).map(drop),
             Self::Authselect => {
                 let setting = self.setting();
-                let features = setting.split_whitespace().skip(1);
                 run(MAKE_PROFILE, &[])?;
-                let words: Vec<&str> = ["select", "custom/twinlock"].into_iter().chain(features).collect();
-                run(AUTHSELECT, &words).map(drop)
+                run(AUTHSELECT, &select_ours(&setting)).map(drop)
             }
         }
     }
@@ -113,6 +114,11 @@ impl Tool {
             }
         };
     }
+}
+
+/// The words that select our profile with the features of a setting, which are what follows its profile.
+fn select_ours(setting: &str) -> Vec<&str> {
+    ["select", "custom/twinlock"].into_iter().chain(setting.split_whitespace().skip(1)).collect()
 }
 
 /// Lets pam-auth-update write into a copy of everything that it looks at, with a database of its own.

@@ -13,7 +13,7 @@ pub fn setup(setup: &Setup) -> String {
             let _ = writeln!(text, "{}", defused(line));
         }
     }
-    if let Some(command) = setup.runs {
+    if let Some(command) = &setup.runs {
         let _ = writeln!(text, "runs: {command}");
     }
     for warning in &setup.warnings {
