@@ -90,7 +90,7 @@ impl<'a> Text<'a> {
 
 /// The values of the lower case digits; [`NONE`] for what is none.
 static DIGITS: [u8; 256] = digits();
-/// No digit: more than any.
+/// No digit: its bits are not among a digit's.
 const NONE: u8 = 0x80;
 
 const fn digits() -> [u8; 256] {
@@ -115,14 +115,19 @@ fn into_bytes(text: &[u8], bytes: &mut [u8]) -> Option<()> {
     if pairs.len() != bytes.len() {
         return None;
     }
-    let mut highest = 0;
+    let mut seen = 0;
     for (to, &[high, low]) in bytes.iter_mut().zip(pairs) {
         // Indexed by a byte, a table of 256 has every entry.
         let [high, low] = [high, low].map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or(NONE));
-        highest = highest.max(high).max(low);
-        *to = high << 4 | low;
+        seen |= high | low;
+        *to = byte(high, low);
     }
-    (highest < NONE).then_some(())
+    (seen & NONE == 0).then_some(())
+}
+
+/// The byte of two halves.
+fn byte(high: u8, low: u8) -> u8 {
+    high << 4 | low
 }
 
 fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
@@ -231,6 +236,8 @@ mod tests {
             ("00zz", None),
             ("z000", None),
             ("000z", None),
+            ("z0z0", None),
+            ("zzzz", None),
             ("0A00", None),
             ("00", None),
             ("000", None),
