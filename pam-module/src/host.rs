@@ -105,7 +105,8 @@ impl<'a> PamHost<'a> {
 }
 
 fn text(item: Option<&CStr>) -> String {
-    item.map(|item| item.to_string_lossy().into_owned()).unwrap_or_default()
+    item.map(|item| item.to_str().map_or_else(|_| item.to_string_lossy().into_owned(), str::to_owned))
+        .unwrap_or_default()
 }
 
 impl Host for PamHost<'_> {
@@ -170,7 +171,7 @@ impl Host for PamHost<'_> {
             Level::Notice => libc::LOG_NOTICE,
             Level::Info => libc::LOG_INFO,
         };
-        ffi::syslog(self.handle, priority, &line.to_string());
+        ffi::syslog(self.handle, priority, line.whole());
     }
 
     fn variable(&mut self, name: &CStr) -> Option<String> {
@@ -180,7 +181,11 @@ impl Host for PamHost<'_> {
 
     fn set_variable(&mut self, name: &str, value: &str) -> Result<(), HostFault> {
         faults::point("variable writing");
-        ffi::write_variable(self.handle, &format!("{name}={value}")).then_some(()).ok_or(HostFault)
+        let mut text = String::with_capacity(name.len().saturating_add(value.len()).saturating_add(2));
+        text.push_str(name);
+        text.push('=');
+        text.push_str(value);
+        ffi::write_variable(self.handle, text).then_some(()).ok_or(HostFault)
     }
 
     fn marker(&self) -> Option<Marker> {

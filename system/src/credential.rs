@@ -17,10 +17,12 @@ use zeroize::Zeroizing;
 use crate::file::{self, Expected};
 use crate::identity::{Groups, as_user, effective_uid};
 use crate::kernel::{mkdirat, unlinkat};
+use crate::paths::below;
 use crate::{Fault, Paths, User, faults};
 
 const FOLDER: &str = ".twinlock";
 const NAME: &str = "credential.toml";
+const PLACE: &str = ".twinlock/credential.toml";
 /// Group and others may do nothing with a credential.
 const NOT_PRIVATE: u32 = 0o077;
 
@@ -44,12 +46,12 @@ pub enum Found {
 
 /// The path of the credential in a user's home.
 pub fn home_path(user: &User) -> PathBuf {
-    user.home.join(FOLDER).join(NAME)
+    below(&user.home, PLACE)
 }
 
 /// The path of the credential in the state folder.
 pub fn system_path(paths: &Paths, uid: u32) -> PathBuf {
-    paths.state.join("credentials").join(format!("{uid}.toml"))
+    below(&paths.state, &format!("credentials/{uid}.toml"))
 }
 
 /// Reads a user's credential.
@@ -80,7 +82,7 @@ fn read_system(paths: &Paths, user: &User) -> Result<Option<Zeroizing<Vec<u8>>>,
         return Ok(None);
     }
     let path = system_path(paths, user.uid);
-    let folder_path = paths.state.join("credentials");
+    let folder_path = below(&paths.state, "credentials");
     let folder = match file::open_folder(&folder_path) {
         Err(Errno::ENOENT) => return Ok(None),
         opened => opened.map_err(Fault::io("open", &folder_path))?,
@@ -104,7 +106,7 @@ fn open_home_folder(user: &User) -> Result<Option<OwnedFd>, Fault> {
         Err(Errno::ENOENT) => return Ok(None),
         opened => opened.map_err(Fault::io("open", &user.home))?,
     };
-    let path = user.home.join(FOLDER);
+    let path = below(&user.home, FOLDER);
     let folder = match file::open_subfolder(&home, FOLDER) {
         Err(Errno::ENOENT) => return Ok(None),
         Err(Errno::ENOTDIR | Errno::ELOOP) => return Err(Fault::not_safe(&path, "is not a folder")),
@@ -139,7 +141,7 @@ pub fn write(paths: &Paths, user: &User, place: Place, text: &[u8]) -> Result<Pa
     match place {
         Place::Home => as_owner(user, || write_home(user, text)),
         Place::System => {
-            let folder_path = paths.state.join("credentials");
+            let folder_path = below(&paths.state, "credentials");
             let folder = file::open_folder(&folder_path).map_err(Fault::io("open", &folder_path))?;
             file::check_folder(&folder_path, &folder, 0, NOT_PRIVATE)?;
             let path = system_path(paths, user.uid);
@@ -173,7 +175,7 @@ pub fn has_home(user: &User) -> bool {
 
 fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {
     let home = file::open_folder(&user.home).map_err(Fault::io("open", &user.home))?;
-    let folder_path = user.home.join(FOLDER);
+    let folder_path = below(&user.home, FOLDER);
     match mkdirat(&home, FOLDER, Mode::S_IRWXU) {
         Ok(()) => {
             // The host's umask, which is not ours to change, may have taken all bits away: then its owner could not even
@@ -200,7 +202,7 @@ fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {
 /// # Errors
 /// A [`Fault`] when they cannot be listed.
 pub fn system_uids(paths: &Paths) -> Result<Vec<u32>, Fault> {
-    let path = paths.state.join("credentials");
+    let path = below(&paths.state, "credentials");
     match file::open_folder(&path) {
         Err(Errno::ENOENT) => Ok(Vec::new()),
         opened => {
@@ -239,11 +241,11 @@ pub fn clear_home(user: &User) -> Result<bool, Fault> {
             Err(Errno::ENOENT) => Ok(false),
             Err(Errno::ENOTDIR | Errno::ELOOP) => {
                 let removed = unlinkat(&home, FOLDER, UnlinkatFlags::NoRemoveDir);
-                was_there(removed, &user.home.join(FOLDER))
+                was_there(removed, &below(&user.home, FOLDER))
             }
             opened => {
                 let path = home_path(user);
-                let folder = opened.map_err(Fault::io("open", &user.home.join(FOLDER)))?;
+                let folder = opened.map_err(Fault::io("open", &below(&user.home, FOLDER)))?;
                 let removed = match unlinkat(&folder, NAME, UnlinkatFlags::NoRemoveDir) {
                     Err(Errno::EISDIR) => unlinkat(&folder, NAME, UnlinkatFlags::RemoveDir),
                     removed => removed,

@@ -91,6 +91,11 @@ fn check_owner(path: &Path, stat: &FileStat, expected: &Expected) -> Result<(), 
 
 /// Reads a checked file whole. It may have grown since; then it is an error.
 pub(crate) fn read_all(path: &Path, file: OwnedFd, expected: &Expected) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    read_public(path, file, expected).map(Zeroizing::new)
+}
+
+/// The same for what everybody may know, which is not worth the wiping: byte by byte, it costs more than the reading.
+pub(crate) fn read_public(path: &Path, file: OwnedFd, expected: &Expected) -> Result<Vec<u8>, Fault> {
     let stat = check_file(path, &file, expected)?;
     let size = usize::try_from(stat.st_size).unwrap_or(0);
     // Room for all of it at once, and for one byte more: a buffer that grows leaves copies behind, and a file that ends
@@ -112,7 +117,8 @@ pub(crate) fn read_all(path: &Path, file: OwnedFd, expected: &Expected) -> Resul
         return Err(Fault::not_safe(path, "grew while it was read"));
     }
     bytes.truncate(filled);
-    Ok(bytes)
+    // What was read so far is wiped where something went wrong above.
+    Ok(std::mem::take(&mut *bytes))
 }
 
 /// An error of the standard library as the errno that it carries.

@@ -22,6 +22,7 @@ use twinlock_verifier::record::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots, used
 
 use crate::file::{self, Expected};
 use crate::kernel::{FileStat, fchmod, fdatasync, fstat, fstatat, renameat2, unlinkat};
+use crate::paths::below;
 use crate::{Fault, Paths, User, clock, faults};
 
 /// How long a login waits for another one of the same user.
@@ -60,7 +61,7 @@ pub struct Change<'a> {
 impl Ledger {
     /// The ledger in the state folder.
     pub fn new(paths: &Paths) -> Self {
-        Self { folder: paths.state.join("ledger") }
+        Self { folder: below(&paths.state, "ledger") }
     }
 
     /// A user's record as it is now; None when there never was one.
@@ -92,7 +93,7 @@ impl Ledger {
     /// # Errors
     /// A [`Fault`] for anything but a whole record, or none.
     pub fn look_at(&self, uid: u32) -> Result<Option<Record>, Fault> {
-        let path = self.folder.join(uid.to_string());
+        let path = below(&self.folder, &uid.to_string());
         let folder = self.open_folder()?;
         let Some(opened) = Opened::record(&folder, uid, &path, OFlag::O_RDONLY)? else { return Ok(None) };
         opened.decode_any(&path).map(|slots| Some(slots.record))
@@ -145,7 +146,7 @@ impl Ledger {
     /// # Errors
     /// A [`Fault`] when it is there and cannot be removed.
     pub fn clear(&self, uid: u32) -> Result<bool, Fault> {
-        let path = self.folder.join(uid.to_string());
+        let path = below(&self.folder, &uid.to_string());
         let folder = self.open_folder()?;
         let was_there = match unlinkat(&folder, &uid.to_string(), UnlinkatFlags::NoRemoveDir) {
             Ok(()) => true,
@@ -157,7 +158,7 @@ impl Ledger {
     }
 
     fn path(&self, user: &User) -> PathBuf {
-        self.folder.join(name(user))
+        below(&self.folder, &name(user))
     }
 
     /// A missing folder is a trouble, not an empty ledger: perhaps /var is not mounted, and then everybody

@@ -70,13 +70,23 @@ impl Line {
             said.plain("would_be", word(would_be.requirement));
         }
         said.text.push_str(" rule=\"");
-        escape(&mut said.text, &decision.reason.to_string(), LONGEST_REASON);
+        let mut reason = String::with_capacity(USUAL);
+        let _ = write!(reason, "{}", decision.reason);
+        escape(&mut said.text, &reason, LONGEST_REASON);
         said.text.push_str("\" policy=sha256:");
-        for byte in policy.hash().iter().take(HASH_SHOWN) {
-            let _ = write!(said.text, "{byte:02x}");
-        }
+        let digits = policy.hash().into_iter().take(HASH_SHOWN).flat_map(|byte| [byte >> 4, byte & 15]);
+        said.text.extend(digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)));
         self.decision = said.text;
         self
+    }
+
+    /// The whole line, with room for a NUL behind it.
+    pub fn whole(&self) -> String {
+        let length = self.text.len().saturating_add(self.decision.len()).saturating_add(1);
+        let mut whole = String::with_capacity(length);
+        whole.push_str(&self.text);
+        whole.push_str(&self.decision);
+        whole
     }
 }
 

@@ -8,10 +8,10 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use twinlock_policy::{Moment, Policy, SourceFile, TrialState};
-use zeroize::Zeroizing;
 
-use crate::file::{self, Expected, SAFE, check_folder, open_file, open_folder, open_subfolder, read_all};
+use crate::file::{self, Expected, SAFE, check_folder, open_file, open_folder, open_subfolder, read_public};
 use crate::kernel::{open, read as read_some};
+use crate::paths::below;
 use crate::{Fault, Paths, clock, faults};
 
 /// The largest policy file that is read, in bytes: a policy that names 10,000 users has a fifth of it.
@@ -25,7 +25,7 @@ pub struct PolicyFile {
     /// Its path, for errors and reasons.
     pub path: String,
     /// Its text.
-    pub text: Result<Zeroizing<Vec<u8>>, Fault>,
+    pub text: Result<Vec<u8>, Fault>,
 }
 
 /// `policy.toml` and the files of `policy.d` that end in `.toml`, in the order of their names.
@@ -84,7 +84,7 @@ impl PolicyFile {
 /// Reads the policy's files. Never fails: a file that cannot be read says so in its place.
 pub fn read(paths: &Paths) -> PolicyFiles {
     faults::point("policy reading");
-    let main_path = paths.policy.join("policy.toml");
+    let main_path = below(&paths.policy, "policy.toml");
     let folder = open_folder(&paths.policy).map_err(Fault::io("open", &paths.policy)).and_then(|folder| {
         check_folder(&paths.policy, &folder, 0, WRITABLE_BY_OTHERS)?;
         Ok(folder)
@@ -100,13 +100,13 @@ pub fn read(paths: &Paths) -> PolicyFiles {
         }
     };
     let main = read_one(&folder, "policy.toml", &main_path);
-    let drop_in_path = paths.policy.join("policy.d");
+    let drop_in_path = below(&paths.policy, "policy.d");
     let drop_ins = match open_subfolder(&folder, "policy.d") {
         Err(Errno::ENOENT) => Vec::new(),
         Err(errno) => vec![policy_file(&drop_in_path, Err(Fault::io("open", &drop_in_path)(errno)))],
         Ok(drop_in_folder) => read_drop_ins(&drop_in_folder, &drop_in_path),
     };
-    let trial_path = paths.policy.join("trial.toml");
+    let trial_path = below(&paths.policy, "trial.toml");
     let trial = match read_one(&folder, "trial.toml", &trial_path) {
         Err(Fault::Io { errno: Errno::ENOENT, .. }) => None,
         text => Some(policy_file(&trial_path, text)),
@@ -141,14 +141,14 @@ fn names(path: &Path, folder: &OwnedFd) -> Result<Vec<String>, Fault> {
     Ok(names)
 }
 
-fn read_one(folder: &OwnedFd, name: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+fn read_one(folder: &OwnedFd, name: &str, path: &Path) -> Result<Vec<u8>, Fault> {
     let opened = open_file(folder, name, OFlag::O_RDONLY, Mode::empty()).map_err(|errno| match errno {
         Errno::ELOOP => Fault::not_safe(path, "is a symbolic link"),
         errno => Fault::io("open", path)(errno),
     })?;
-    read_all(path, opened, &Expected { uid: 0, forbidden: WRITABLE_BY_OTHERS, most: MAX_FILE })
+    read_public(path, opened, &Expected { uid: 0, forbidden: WRITABLE_BY_OTHERS, most: MAX_FILE })
 }
 
-fn policy_file(path: &Path, text: Result<Zeroizing<Vec<u8>>, Fault>) -> PolicyFile {
+fn policy_file(path: &Path, text: Result<Vec<u8>, Fault>) -> PolicyFile {
     PolicyFile { path: path.display().to_string(), text }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use twinlock_verifier::{Credential, CredentialFault, Identified, Record};
+use zeroize::Zeroizing;
 
 use crate::credential::{Found, Place, home_path, read, system_path};
 use crate::{Fault, Paths, User};
@@ -90,7 +91,9 @@ impl Standing {
             Place::Home => home_path(user),
             Place::System => system_path(paths, user.uid),
         };
-        let credential = Credential::parse(&bytes).map_err(|fault| Trouble::Credential(fault, path()))?;
+        let parsed = Credential::parse(&bytes);
+        wipe(bytes);
+        let credential = parsed.map_err(|fault| Trouble::Credential(fault, path()))?;
         let credential = Identified::from(credential);
         match enrolled {
             Some(record) if !record.knows(&credential) => Err(Trouble::Unregistered(path())),
@@ -98,4 +101,12 @@ impl Standing {
             _ => Ok(Self::Enrolled(Box::new(credential))),
         }
     }
+}
+
+/// Wipes the credential's text as `Zeroizing` would, but in one go: byte by byte it costs as much as half the parsing.
+fn wipe(mut bytes: Zeroizing<Vec<u8>>) {
+    let mut bytes = std::mem::take(&mut *bytes);
+    bytes.fill(0);
+    // Nobody reads these zeros, and yet they are written.
+    zeroize::optimization_barrier(bytes.as_slice());
 }

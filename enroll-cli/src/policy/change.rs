@@ -5,7 +5,6 @@ use serde::Serialize;
 use twinlock_policy::TrialState;
 use twinlock_system::policy_files::{self, MAX_FILE, PolicyFile, PolicyFiles};
 use twinlock_system::{Fault, Paths};
-use zeroize::Zeroizing;
 
 use super::{Finding, findings};
 use crate::error::{Error, Exit};
@@ -18,7 +17,7 @@ pub fn draft(path: &str, text: &[u8]) -> PolicyFile {
         let why = format!("would have more than {MAX_FILE} bytes");
         Err(Fault::Unsafe { path: path.into(), why })
     } else {
-        Ok(Zeroizing::new(text.to_vec()))
+        Ok(text.to_vec())
     };
     PolicyFile { path: path.to_owned(), text }
 }

@@ -8,7 +8,6 @@ use serde::Serialize;
 use twinlock_policy::{Fault, Policy};
 use twinlock_system::policy_files::{self, MAX_FILE, PolicyFile, PolicyFiles};
 use twinlock_system::{Paths, clock};
-use zeroize::Zeroizing;
 
 use super::{Finding, findings, shut_out};
 use crate::caller::Caller;
@@ -69,7 +68,7 @@ pub fn run(drafts: &[PathBuf], json: bool, caller: &Caller, paths: &Paths) -> Re
 
 /// A draft is read as it is: it counts only once it is in its place, where owner and mode are looked at.
 pub fn draft(path: &Path) -> Result<PolicyFile, Error> {
-    let mut text = Zeroizing::new(Vec::new());
+    let mut text = Vec::new();
     let limit = u64::try_from(MAX_FILE).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)
         .and_then(|file| file.take(limit).read_to_end(&mut text))

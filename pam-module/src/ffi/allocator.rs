@@ -42,10 +42,11 @@ unsafe impl GlobalAlloc for WipingAllocator {
 unsafe fn wipe(block: *mut u8, size: usize) {
     const PIECE: usize = 1024;
     let mut done = 0;
-    while done < size {
-        let length = PIECE.min(size - done);
-        // SAFETY: `done + length <= size`, and the caller says that as many bytes may be written.
-        unsafe { block.add(done).write_bytes(0, length) };
-        done += length;
+    while size - done > PIECE {
+        // SAFETY: `done + PIECE < size`, and the caller says that as many bytes may be written.
+        unsafe { block.add(done).write_bytes(0, PIECE) };
+        done += PIECE;
     }
+    // SAFETY: these are the rest of the caller's bytes.
+    unsafe { block.add(done).write_bytes(0, size - done) };
 }

@@ -18,7 +18,7 @@ unsafe extern "C" {
 
 /// Sends one line to the log, tagged by libpam with module and service: pam_syslog(3). `priority` is a level of
 /// syslog(3); the facility is libpam's, authpriv. A line with a NUL is not sent.
-pub fn syslog(handle: &PamHandle, priority: c_int, line: &str) {
+pub fn syslog(handle: &PamHandle, priority: c_int, line: String) {
     let Ok(line) = CString::new(line) else { return };
     // SAFETY: the handle is libpam's own and lives through the hook; the format has one `%s`, and `line` is a
     // terminated string that outlives the call.
@@ -37,7 +37,7 @@ pub fn variable(handle: &mut PamHandle, name: &CStr) -> Option<String> {
 }
 
 /// Sets a PAM variable, `NAME=value`: pam_putenv(3), which copies it. False when libpam refused.
-pub fn write_variable(handle: &mut PamHandle, name_and_value: &str) -> bool {
+pub fn write_variable(handle: &mut PamHandle, name_and_value: String) -> bool {
     let Ok(text) = CString::new(name_and_value) else { return false };
     // SAFETY: the handle is valid through the hook and the text is terminated; libpam keeps a copy.
     unsafe { pam_putenv(handle, text.as_ptr()) == PamResultCode::PAM_SUCCESS as c_int }
