@@ -23,7 +23,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use zeroize::Zeroizing;
 
 use crate::Fault;
-use crate::kernel::errno;
+use crate::kernel::{errno, pause};
 
 /// Where the helper is. A constant of the build, like all paths.
 pub const PATH: &str = "/usr/libexec/twinlock/check";
@@ -112,7 +112,7 @@ fn reap(child: Pid, at_its_end: bool) {
             ended = true;
             deadline = Instant::now().checked_add(ENDING);
         }
-        std::thread::sleep(Duration::from_millis(1));
+        pause(Duration::from_millis(1));
     }
 }
 

@@ -81,24 +81,23 @@ fn read_system(paths: &Paths, user: &User) -> Result<Option<Zeroizing<Vec<u8>>>,
     if effective_uid() != 0 {
         return Ok(None);
     }
-    let path = system_path(paths, user.uid);
     let folder_path = below(&paths.state, "credentials");
     let folder = match file::open_folder(&folder_path) {
         Err(Errno::ENOENT) => return Ok(None),
         opened => opened.map_err(Fault::io("open", &folder_path))?,
     };
     file::check_folder(&folder_path, &folder, 0, NOT_PRIVATE)?;
-    read_one(&folder, &format!("{}.toml", user.uid), &path, 0)
+    read_one(&folder, &folder_path, &format!("{}.toml", user.uid), 0)
 }
 
 fn read_home(user: &User) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
-    let Some(folder) = open_home_folder(user)? else { return Ok(None) };
+    let Some((folder, path)) = open_home_folder(user)? else { return Ok(None) };
     faults::point("credential reading");
-    read_one(&folder, NAME, &home_path(user), user.uid)
+    read_one(&folder, &path, NAME, user.uid)
 }
 
-/// `~/.twinlock`, or None where there is none, or no home.
-fn open_home_folder(user: &User) -> Result<Option<OwnedFd>, Fault> {
+/// `~/.twinlock` and its path, or None where there is none, or no home.
+fn open_home_folder(user: &User) -> Result<Option<(OwnedFd, PathBuf)>, Fault> {
     if !user.home.is_absolute() {
         return Err(Fault::not_safe(&user.home, "is the home, and not an absolute path"));
     }
@@ -113,17 +112,21 @@ fn open_home_folder(user: &User) -> Result<Option<OwnedFd>, Fault> {
         opened => opened.map_err(Fault::io("open", &path))?,
     };
     file::check_folder(&path, &folder, user.uid, 0o022)?;
-    Ok(Some(folder))
+    Ok(Some((folder, path)))
 }
 
 fn read_one(
     folder: &OwnedFd,
+    folder_path: &Path,
     name: &str,
-    path: &Path,
     uid: u32,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
-    let opened = match file::open_file(folder, name, OFlag::O_RDONLY, Mode::empty()) {
-        Err(Errno::ENOENT) => return Ok(None),
+    let opened = file::open_file(folder, name, OFlag::O_RDONLY, Mode::empty());
+    if matches!(opened, Err(Errno::ENOENT)) {
+        return Ok(None);
+    }
+    let path = &below(folder_path, name);
+    let opened = match opened {
         Err(Errno::ELOOP) => return Err(Fault::not_safe(path, "is a symbolic link")),
         Err(Errno::ENXIO) => return Err(Fault::not_safe(path, "is not a regular file")),
         opened => opened.map_err(Fault::io("open", path))?,
@@ -189,7 +192,7 @@ fn write_home(user: &User, text: &[u8]) -> Result<PathBuf, Fault> {
         Err(Errno::EEXIST) => {}
         Err(errno) => return Err(Fault::io("make", &folder_path)(errno)),
     }
-    let folder = open_home_folder(user)?
+    let (folder, _) = open_home_folder(user)?
         .ok_or_else(|| Fault::not_safe(&folder_path, "vanished while it was being written"))?;
     let path = home_path(user);
     faults::point("credential writing");
@@ -271,9 +274,9 @@ fn was_there(removed: nix::Result<()>, path: &Path) -> Result<bool, Fault> {
 pub fn remove(paths: &Paths, user: &User, place: Place) -> Result<(), Fault> {
     match place {
         Place::Home => as_owner(user, || match open_home_folder(user)? {
-            Some(folder) => {
+            Some((folder, path)) => {
                 let removed = unlinkat(&folder, NAME, UnlinkatFlags::NoRemoveDir);
-                was_there(removed, &home_path(user)).map(drop)
+                was_there(removed, &below(&path, NAME)).map(drop)
             }
             None => Ok(()),
         }),

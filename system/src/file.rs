@@ -175,7 +175,8 @@ pub(crate) fn replace_as(
     // The host's umask may have taken bits away; it is not ours to change.
     let written = grouped.and_then(|()| fchmod(&opened, looks.mode)).and_then(|()| {
         let mut out = File::from(opened);
-        out.write_all(text).and_then(|()| out.sync_all()).map_err(|error| errno(&error))?;
+        out.write_all(text).map_err(|error| errno(&error))?;
+        fsync(&out)?;
         renameat2(folder, &new, folder, name, RenameFlags::empty())
     });
     if let Err(errno) = written {

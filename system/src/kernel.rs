@@ -7,12 +7,13 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, UnlinkatFlags};
-use rustix::fs;
+use rustix::fs::{self, Timespec};
 
 /// What fstat(2) tells; its fields are those of the manual page.
 pub(crate) type FileStat = fs::Stat;
@@ -60,6 +61,18 @@ pub(crate) fn fsync(file: impl AsFd) -> nix::Result<()> {
 /// fdatasync(2).
 pub(crate) fn fdatasync(file: impl AsFd) -> nix::Result<()> {
     fs::fdatasync(file).map_err(errno)
+}
+
+/// ftruncate(2).
+pub(crate) fn ftruncate(file: impl AsFd, size: u64) -> nix::Result<()> {
+    fs::ftruncate(file, size).map_err(errno)
+}
+
+/// nanosleep(2); a signal may end it early.
+pub(crate) fn pause(duration: Duration) {
+    let seconds = duration.as_secs().try_into().unwrap_or(i64::MAX);
+    let nanoseconds = duration.subsec_nanos().into();
+    let _ = rustix::thread::nanosleep(&Timespec { tv_sec: seconds, tv_nsec: nanoseconds });
 }
 
 /// mkdirat(2).

@@ -7,6 +7,7 @@
 // Sizes and offsets in a file that may hold anything.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -21,7 +22,9 @@ use twinlock_verifier::Record;
 use twinlock_verifier::record::{FILE_BYTES, RecordFault, SLOT_BYTES, Slots, used};
 
 use crate::file::{self, Expected};
-use crate::kernel::{FileStat, fchmod, fdatasync, fstat, fstatat, renameat2, unlinkat};
+use crate::kernel::{
+    FileStat, fchmod, fdatasync, fstat, fstatat, fsync, ftruncate, pause, renameat2, unlinkat,
+};
 use crate::paths::below;
 use crate::{Fault, Paths, User, clock, faults};
 
@@ -69,9 +72,10 @@ impl Ledger {
     /// # Errors
     /// A [`Fault`] for anything but a whole record of this very user, or none.
     pub fn read(&self, user: &User) -> Result<Option<Record>, Fault> {
-        let path = self.path(user);
+        let name = name(user.uid);
+        let path = below(&self.folder, &name);
         let folder = self.open_folder()?;
-        let Some(opened) = Opened::record(&folder, user.uid, &path, OFlag::O_RDONLY)? else {
+        let Some(opened) = Opened::record(&folder, &name, &path, OFlag::O_RDONLY)? else {
             return Ok(None);
         };
         faults::point("ledger reading");
@@ -93,9 +97,10 @@ impl Ledger {
     /// # Errors
     /// A [`Fault`] for anything but a whole record, or none.
     pub fn look_at(&self, uid: u32) -> Result<Option<Record>, Fault> {
-        let path = below(&self.folder, &uid.to_string());
+        let name = name(uid);
+        let path = below(&self.folder, &name);
         let folder = self.open_folder()?;
-        let Some(opened) = Opened::record(&folder, uid, &path, OFlag::O_RDONLY)? else { return Ok(None) };
+        let Some(opened) = Opened::record(&folder, &name, &path, OFlag::O_RDONLY)? else { return Ok(None) };
         opened.decode_any(&path).map(|slots| Some(slots.record))
     }
 
@@ -107,9 +112,10 @@ impl Ledger {
     pub fn change<T>(&self, user: &User, change: impl FnOnce(Change<'_>) -> (T, Keep)) -> Result<T, Fault> {
         // Asked before anything is evaluated, so that a right and a wrong code get the same answer.
         file::allowed_to_write(FILE_BYTES)?;
-        let path = self.path(user);
+        let name = name(user.uid);
+        let path = below(&self.folder, &name);
         let folder = self.open_folder()?;
-        let opened = self.locked(&folder, user, &path)?;
+        let opened = self.locked(&folder, user, &name, &path)?;
         let mut slots = opened.decode(&path, user)?;
         let now = clock::now();
         let repaired = !slots.whole;
@@ -146,19 +152,16 @@ impl Ledger {
     /// # Errors
     /// A [`Fault`] when it is there and cannot be removed.
     pub fn clear(&self, uid: u32) -> Result<bool, Fault> {
-        let path = below(&self.folder, &uid.to_string());
+        let name = name(uid);
+        let path = below(&self.folder, &name);
         let folder = self.open_folder()?;
-        let was_there = match unlinkat(&folder, &uid.to_string(), UnlinkatFlags::NoRemoveDir) {
+        let was_there = match unlinkat(&folder, &name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) => true,
             Err(Errno::ENOENT) => false,
             Err(errno) => return Err(Fault::io("remove", &path)(errno)),
         };
         file::sync_folder(&folder).map_err(Fault::io("sync", &path))?;
         Ok(was_there)
-    }
-
-    fn path(&self, user: &User) -> PathBuf {
-        below(&self.folder, &name(user))
     }
 
     /// A missing folder is a trouble, not an empty ledger: perhaps /var is not mounted, and then everybody
@@ -170,16 +173,16 @@ impl Ledger {
     }
 
     /// The record's file, locked, and certainly the one that its name leads to.
-    fn locked(&self, folder: &OwnedFd, user: &User, path: &Path) -> Result<Opened, Fault> {
+    fn locked(&self, folder: &OwnedFd, user: &User, name: &str, path: &Path) -> Result<Opened, Fault> {
         #[allow(clippy::arithmetic_side_effects, reason = "a clock since boot, and five seconds")]
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
-            match Opened::record(folder, user.uid, path, OFlag::O_RDWR)? {
-                None => create(folder, user, path, deadline)?,
+            match Opened::record(folder, name, path, OFlag::O_RDWR)? {
+                None => create(folder, user, name, path, deadline)?,
                 Some(opened) => {
                     lock(&opened.file, path, deadline)?;
                     // It may have been removed or made anew while this waited.
-                    if is_named(folder, &name(user), &opened.stat).map_err(Fault::io("examine", path))? {
+                    if is_named(folder, name, &opened.stat).map_err(Fault::io("examine", path))? {
                         return Ok(opened);
                     }
                 }
@@ -191,8 +194,9 @@ impl Ledger {
     }
 }
 
-fn name(user: &User) -> String {
-    user.uid.to_string()
+/// The name of a record's file in the folder.
+fn name(uid: u32) -> String {
+    uid.to_string()
 }
 
 fn expected() -> Expected {
@@ -206,9 +210,9 @@ struct Opened {
 }
 
 impl Opened {
-    /// Opens the record of a UID; None when there is none, or its last name went between being found and being opened.
-    fn record(folder: &OwnedFd, uid: u32, path: &Path, access: OFlag) -> Result<Option<Self>, Fault> {
-        let file = match file::open_file(folder, &uid.to_string(), access, Mode::empty()) {
+    /// Opens the record of this name; None when there is none, or its last name went between being found and being opened.
+    fn record(folder: &OwnedFd, name: &str, path: &Path, access: OFlag) -> Result<Option<Self>, Fault> {
+        let file = match file::open_file(folder, name, access, Mode::empty()) {
             Err(Errno::ENOENT) => return Ok(None),
             Err(Errno::ELOOP) => return Err(Fault::not_safe(path, "is a symbolic link")),
             opened => opened.map_err(Fault::io("open", path))?,
@@ -240,21 +244,22 @@ impl Opened {
         if usize::try_from(self.stat.st_size) != Ok(FILE_BYTES) {
             return Err(fault(RecordFault::Size));
         }
-        let first = self.slot(0).map_err(Fault::io("read", path))?;
-        let second = self.slot(SLOT_BYTES).map_err(Fault::io("read", path))?;
+        let (mut first, mut second) = ([0; USUAL_BYTES], [0; USUAL_BYTES]);
+        let first = self.slot(0, &mut first).map_err(Fault::io("read", path))?;
+        let second = self.slot(SLOT_BYTES, &mut second).map_err(Fault::io("read", path))?;
         Slots::of(&first, &second).map_err(fault)
     }
 
     /// The part of a slot that says something: nearly always in its first bytes, which are read alone.
-    fn slot(&self, offset: usize) -> nix::Result<Vec<u8>> {
-        let mut bytes = vec![0; USUAL_BYTES];
-        self.fill(&mut bytes, offset)?;
-        let used = used(&bytes);
-        if used > USUAL_BYTES {
-            bytes.resize(used, 0);
-            self.fill(&mut bytes, offset)?;
+    fn slot<'a>(&self, offset: usize, usual: &'a mut [u8; USUAL_BYTES]) -> nix::Result<Cow<'a, [u8]>> {
+        self.fill(usual, offset)?;
+        let used = used(usual);
+        if used <= USUAL_BYTES {
+            return Ok(Cow::Borrowed(usual));
         }
-        Ok(bytes)
+        let mut bytes = vec![0; used];
+        self.fill(&mut bytes, offset)?;
+        Ok(Cow::Owned(bytes))
     }
 
     /// Reads until the buffer is full. What a file lacks that shrank meanwhile stays zero, and is damage.
@@ -289,7 +294,7 @@ fn lock(file: impl AsFd + Copy, path: &Path, deadline: Instant) -> Result<(), Fa
         if Instant::now() >= deadline {
             return Err(Fault::Locked { path: path.to_owned() });
         }
-        std::thread::sleep(LOCK_POLL);
+        pause(LOCK_POLL);
     }
 }
 
@@ -303,10 +308,10 @@ fn is_named(folder: &OwnedFd, name: &str, opened: &FileStat) -> nix::Result<bool
 
 /// Makes an empty record under another name and renames it, so that a record is whole or not there. The
 /// other name is one per user and is used again, so a crash leaves nothing that grows.
-fn create(folder: &OwnedFd, user: &User, path: &Path, deadline: Instant) -> Result<(), Fault> {
+fn create(folder: &OwnedFd, user: &User, name: &str, path: &Path, deadline: Instant) -> Result<(), Fault> {
     let bytes = Slots::create(&Record::new(&user.name))
         .map_err(|fault| Fault::Record { path: path.to_owned(), fault })?;
-    let new = format!("{}.new", user.uid);
+    let new = format!("{name}.new");
     let private = Mode::S_IRUSR | Mode::S_IWUSR;
     let opened = file::open_file(folder, &new, OFlag::O_RDWR | OFlag::O_CREAT, private)
         .map_err(Fault::io("create", path))?;
@@ -324,9 +329,11 @@ fn create(folder: &OwnedFd, user: &User, path: &Path, deadline: Instant) -> Resu
     faults::point("ledger creation");
     fchmod(&opened, private).map_err(Fault::io("set the mode of", path))?;
     let file = File::from(opened);
-    let write = file.set_len(0).and_then(|()| file.write_all_at(&bytes, 0)).and_then(|()| file.sync_all());
-    write.map_err(|error| Fault::io("write", path)(file::errno(&error)))?;
-    match renameat2(folder, &new, folder, &name(user), RenameFlags::RENAME_NOREPLACE) {
+    let write = ftruncate(&file, 0)
+        .and_then(|()| file.write_all_at(&bytes, 0).map_err(|error| file::errno(&error)))
+        .and_then(|()| fsync(&file));
+    write.map_err(Fault::io("write", path))?;
+    match renameat2(folder, &new, folder, name, RenameFlags::RENAME_NOREPLACE) {
         Ok(()) => file::sync_folder(folder).map_err(Fault::io("sync", path)),
         Err(Errno::EEXIST) => {
             let _ = unlinkat(folder, &new, UnlinkatFlags::NoRemoveDir);

@@ -10,9 +10,8 @@ use nix::sys::stat::Mode;
 use twinlock_policy::{Moment, Policy, SourceFile, TrialState};
 
 use crate::file::{self, Expected, SAFE, check_folder, open_file, open_folder, open_subfolder, read_public};
-use crate::kernel::{open, read as read_some};
 use crate::paths::below;
-use crate::{Fault, Paths, clock, faults};
+use crate::{Fault, Paths, clock, faults, kernel};
 
 /// The largest policy file that is read, in bytes: a policy that names 10,000 users has a fifth of it.
 pub const MAX_FILE: usize = 1024 * 1024;
@@ -66,9 +65,10 @@ pub fn load(paths: &Paths, clock_is_behind: bool) -> InForce {
 /// The kernel's id of this boot: random(4).
 pub fn boot_id() -> Option<String> {
     let file =
-        open(Path::new("/proc/sys/kernel/random/boot_id"), SAFE | OFlag::O_RDONLY, Mode::empty()).ok()?;
+        kernel::open(Path::new("/proc/sys/kernel/random/boot_id"), SAFE | OFlag::O_RDONLY, Mode::empty())
+            .ok()?;
     let mut bytes = [0; 64];
-    let length = read_some(&file, &mut bytes).ok()?;
+    let length = kernel::read(&file, &mut bytes).ok()?;
     let id = std::str::from_utf8(bytes.get(..length)?).ok()?;
     Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
@@ -93,39 +93,35 @@ pub fn read(paths: &Paths) -> PolicyFiles {
         Ok(folder) => folder,
         Err(fault) => {
             return PolicyFiles {
-                main: policy_file(&main_path, Err(fault)),
+                main: policy_file(main_path, Err(fault)),
                 drop_ins: Vec::new(),
                 trial: None,
             };
         }
     };
-    let main = read_one(&folder, "policy.toml", &main_path);
-    let drop_in_path = below(&paths.policy, "policy.d");
+    let main = read_one(open(&folder, "policy.toml"), main_path);
     let drop_ins = match open_subfolder(&folder, "policy.d") {
         Err(Errno::ENOENT) => Vec::new(),
-        Err(errno) => vec![policy_file(&drop_in_path, Err(Fault::io("open", &drop_in_path)(errno)))],
-        Ok(drop_in_folder) => read_drop_ins(&drop_in_folder, &drop_in_path),
+        opened => read_drop_ins(opened, below(&paths.policy, "policy.d")),
     };
-    let trial_path = below(&paths.policy, "trial.toml");
-    let trial = match read_one(&folder, "trial.toml", &trial_path) {
-        Err(Fault::Io { errno: Errno::ENOENT, .. }) => None,
-        text => Some(policy_file(&trial_path, text)),
+    let trial = match open(&folder, "trial.toml") {
+        Err(Errno::ENOENT) => None,
+        opened => Some(read_one(opened, below(&paths.policy, "trial.toml"))),
     };
-    PolicyFiles { main: policy_file(&main_path, main), drop_ins, trial }
+    PolicyFiles { main, drop_ins, trial }
 }
 
-fn read_drop_ins(folder: &OwnedFd, path: &Path) -> Vec<PolicyFile> {
-    let listed = check_folder(path, folder, 0, WRITABLE_BY_OTHERS).and_then(|()| names(path, folder));
-    let names = match listed {
-        Ok(names) => names,
-        Err(fault) => return vec![policy_file(path, Err(fault))],
-    };
-    let one = |name: &String| {
-        let path: PathBuf = path.join(name);
-        let text = read_one(folder, name, &path);
-        policy_file(&path, text)
-    };
-    names.iter().map(one).collect()
+fn read_drop_ins(opened: nix::Result<OwnedFd>, path: PathBuf) -> Vec<PolicyFile> {
+    let listed = opened.map_err(Fault::io("open", &path)).and_then(|folder| {
+        check_folder(&path, &folder, 0, WRITABLE_BY_OTHERS)?;
+        names(&path, &folder).map(|names| (folder, names))
+    });
+    match listed {
+        Ok((folder, names)) => {
+            names.iter().map(|name| read_one(open(&folder, name), below(&path, name))).collect()
+        }
+        Err(fault) => vec![policy_file(path, Err(fault))],
+    }
 }
 
 fn names(path: &Path, folder: &OwnedFd) -> Result<Vec<String>, Fault> {
@@ -141,14 +137,21 @@ fn names(path: &Path, folder: &OwnedFd) -> Result<Vec<String>, Fault> {
     Ok(names)
 }
 
-fn read_one(folder: &OwnedFd, name: &str, path: &Path) -> Result<Vec<u8>, Fault> {
-    let opened = open_file(folder, name, OFlag::O_RDONLY, Mode::empty()).map_err(|errno| match errno {
-        Errno::ELOOP => Fault::not_safe(path, "is a symbolic link"),
-        errno => Fault::io("open", path)(errno),
-    })?;
-    read_public(path, opened, &Expected { uid: 0, forbidden: WRITABLE_BY_OTHERS, most: MAX_FILE })
+fn open(folder: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
+    open_file(folder, name, OFlag::O_RDONLY, Mode::empty())
 }
 
-fn policy_file(path: &Path, text: Result<Vec<u8>, Fault>) -> PolicyFile {
-    PolicyFile { path: path.display().to_string(), text }
+fn read_one(opened: nix::Result<OwnedFd>, path: PathBuf) -> PolicyFile {
+    let opened = opened.map_err(|errno| match errno {
+        Errno::ELOOP => Fault::not_safe(&path, "is a symbolic link"),
+        errno => Fault::io("open", &path)(errno),
+    });
+    let expected = Expected { uid: 0, forbidden: WRITABLE_BY_OTHERS, most: MAX_FILE };
+    let text = opened.and_then(|opened| read_public(&path, opened, &expected));
+    policy_file(path, text)
+}
+
+fn policy_file(path: PathBuf, text: Result<Vec<u8>, Fault>) -> PolicyFile {
+    let path = path.into_os_string().into_string();
+    PolicyFile { path: path.unwrap_or_else(|path| path.to_string_lossy().into_owned()), text }
 }
