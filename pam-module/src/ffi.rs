@@ -5,6 +5,8 @@
 
 mod allocator;
 mod libpam;
+#[cfg(all(target_arch = "x86_64", not(test)))]
+mod names;
 
 pub use allocator::WipingAllocator;
 pub use libpam::{memory_is_there, read_marker, set_password, syslog, variable, write_variable};

@@ -47,6 +47,15 @@ fn the_module_needs_no_glibc_newer_than_2_34() {
     assert!(newest <= (2, 34), "needs glibc {newest:?}");
 }
 
+/// Each is looked up at every login (docs/decisions/0013).
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_module_names_few_functions_of_others() {
+    let symbols = about_module("nm", &["-D", "--undefined-only"]);
+    let names: Vec<&str> = symbols.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    assert!(names.len() <= 31, "{} names: {names:?}", names.len());
+}
+
 #[test]
 fn the_module_is_under_one_megabyte() {
     let size = std::fs::metadata(artefacts::module()).unwrap().len();
