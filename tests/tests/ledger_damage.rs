@@ -223,7 +223,7 @@ fn a_record_that_cannot_be_believed_is_refused_with_its_cause_and_left_as_it_is(
                 damage: |stage| {
                     let mut bytes = stage.record();
                     for slot in [0, SLOT_BYTES] {
-                        with_version(&mut bytes[slot..slot + SLOT_BYTES], 3);
+                        with_version(&mut bytes[slot..slot + SLOT_BYTES], 4);
                     }
                     stage.write(&bytes);
                 },
@@ -233,7 +233,7 @@ fn a_record_that_cannot_be_believed_is_refused_with_its_cause_and_left_as_it_is(
                 name: "one slot of another version",
                 damage: |stage| {
                     let mut bytes = stage.record();
-                    with_version(&mut bytes[..SLOT_BYTES], 3);
+                    with_version(&mut bytes[..SLOT_BYTES], 4);
                     stage.write(&bytes);
                 },
                 reason: "written by another version",

@@ -9,6 +9,8 @@ mod identified;
 
 use std::fmt;
 
+use blake2::Blake2b;
+use blake2::digest::consts::U16;
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -90,17 +92,18 @@ impl RecoverySet {
         Self { salt: salt.to_vec(), rounds, hashes }
     }
 
-    /// What the ledger registers of this set: sixteen bytes over all of it.
+    /// What the ledger registers of this set: sixteen bytes over all of it, by BLAKE2b (RFC 7693), since every login
+    /// computes them (docs/decisions/0012).
     pub fn fingerprint(&self) -> [u8; 16] {
-        let mut sum = Sha256::new();
-        sum.update(b"twinlock recovery set 1");
+        let mut sum = Blake2b::<U16>::new();
+        sum.update(b"twinlock recovery set 2");
         sum.update(self.rounds.to_le_bytes());
         sum.update([u8::try_from(self.salt.len()).unwrap_or(u8::MAX)]);
         sum.update(&self.salt);
         for hash in &self.hashes {
             sum.update(hash);
         }
-        shortened(sum)
+        sum.finalize().into()
     }
 }
 

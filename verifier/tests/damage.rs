@@ -440,7 +440,7 @@ fn a_file_that_is_no_record_is_refused_with_its_reason() {
         let mut file = good.clone();
         for slot in slots {
             let bytes = &mut file[slot * SLOT_BYTES..(slot + 1) * SLOT_BYTES];
-            bytes[8] = 3;
+            bytes[8] = 4;
             let end = used(bytes) - 8;
             let sum = crc64_bit_by_bit(&bytes[..end]);
             bytes[end..end + 8].copy_from_slice(&sum.to_le_bytes());

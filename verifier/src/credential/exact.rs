@@ -46,6 +46,13 @@ impl<'a> Text<'a> {
         Some(before)
     }
 
+    /// The next letters, as many as a hash has digits.
+    fn digits(&mut self) -> Option<&'a [u8; 64]> {
+        let (digits, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(digits)
+    }
+
     /// A number that is not negative, in the one spelling that it is written in, and the end of its line.
     fn number_line(&mut self) -> Option<i64> {
         let digits @ ([b'0'] | [b'1'..=b'9', ..]) = self.until(b'\n')? else { return None };
@@ -80,54 +87,56 @@ impl<'a> Text<'a> {
         self.literal(b"hashes = [\n")?;
         let mut hashes = Vec::with_capacity(codes.min(crate::recovery::CODES));
         while self.literal(b"  \"").is_some() {
-            hashes.push(hash(self.until(b'"')?)?);
-            self.literal(b",\n")?;
+            hashes.push(hash(self.digits()?)?);
+            self.literal(b"\",\n")?;
         }
         self.literal(b"]\n")?;
         RecoveryFields { salt, rounds, hashes }.checked().ok()
     }
 }
 
-/// The values of the lower case digits; [`NONE`] for what is none.
-static DIGITS: [u8; 256] = digits();
-/// No digit: its bits are not among a digit's.
-const NONE: u8 = 0x80;
+/// This byte in each of eight places.
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
 
-const fn digits() -> [u8; 256] {
-    let mut table = [NONE; 256];
-    let mut rest: &mut [u8] = &mut table;
-    let mut byte = 0u8;
-    while let Some((entry, others)) = rest.split_first_mut() {
-        *entry = match byte {
-            b'0'..=b'9' => byte.wrapping_sub(b'0'),
-            b'a'..=b'f' => byte.wrapping_sub(b'a').wrapping_add(10),
-            _ => NONE,
-        };
-        rest = others;
-        byte = byte.wrapping_add(1);
+/// The highest bit of each byte that lies `first..first + length`; of no other, and of none above ASCII. `length` is at
+/// most 128.
+fn within(letters: u64, first: u8, length: u8) -> u64 {
+    // A bit more in each byte, so that none borrows from the next; it is left where the byte is not below `first`.
+    let distance = (letters | each(0x80)).wrapping_sub(each(first));
+    let beyond = (distance & each(0x7f)).wrapping_add(each(0x80u8.wrapping_sub(length)));
+    distance & !beyond & !letters & each(0x80)
+}
+
+/// Four bytes of eight lower case digits; None when one is no digit. All eight at once: a set has 640 of them, and every
+/// login reads them.
+fn four_bytes(digits: &[u8; 8]) -> Option<[u8; 4]> {
+    let digits = u64::from_le_bytes(*digits);
+    let letters = within(digits, b'a', 6);
+    if letters | within(digits, b'0', 10) != each(0x80) {
+        return None;
     }
-    table
+    // `a` is 0x61, and stands for ten.
+    let values = (digits & each(0x0f)).wrapping_add(letters >> 4).wrapping_add(letters >> 7);
+    let [first, _, second, _, third, _, fourth, _] = (values << 4 | values >> 8).to_le_bytes();
+    Some([first, second, third, fourth])
 }
 
 /// Reads pairs of digits into as many bytes; None when one is no digit, or their numbers differ.
 fn into_bytes(text: &[u8], bytes: &mut [u8]) -> Option<()> {
-    let (pairs, []) = text.as_chunks::<2>() else { return None };
-    if pairs.len() != bytes.len() {
+    if text.len() != bytes.len().checked_mul(2)? {
         return None;
     }
-    let mut seen = 0;
-    for (to, &[high, low]) in bytes.iter_mut().zip(pairs) {
-        // Indexed by a byte, a table of 256 has every entry.
-        let [high, low] = [high, low].map(|digit| DIGITS.get(usize::from(digit)).copied().unwrap_or(NONE));
-        seen |= high | low;
-        *to = byte(high, low);
+    let (eights, rest) = text.as_chunks::<8>();
+    let (fours, last) = bytes.as_chunks_mut::<4>();
+    for (to, digits) in fours.iter_mut().zip(eights) {
+        *to = four_bytes(digits)?;
     }
-    (seen & NONE == 0).then_some(())
-}
-
-/// The byte of two halves.
-fn byte(high: u8, low: u8) -> u8 {
-    high << 4 | low
+    let mut digits = [b'0'; 8];
+    digits.get_mut(..rest.len())?.copy_from_slice(rest);
+    last.copy_from_slice(four_bytes(&digits)?.get(..last.len())?);
+    Some(())
 }
 
 fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
@@ -136,7 +145,7 @@ fn hexadecimal(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn hash(text: &[u8]) -> Option<[u8; 32]> {
+fn hash(text: &[u8; 64]) -> Option<[u8; 32]> {
     let mut hash = [0; 32];
     into_bytes(text, &mut hash)?;
     Some(hash)
@@ -193,6 +202,21 @@ mod tests {
             _ => letter.into_iter().chain(piece.iter().copied()).collect(),
         };
         before.iter().chain(&piece).chain(after).collect()
+    }
+
+    #[test]
+    fn eight_digits_at_once_are_read_as_one_by_one() {
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut digits = *b"09afbe71";
+                digits[place] = byte;
+                let lower =
+                    digits.iter().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(digit));
+                let value = std::str::from_utf8(&digits).ok().filter(|_| lower);
+                let value = value.map(|text| u32::from_str_radix(text, 16).unwrap().to_be_bytes());
+                assert_eq!(four_bytes(&digits), value, "{digits:?}");
+            }
+        }
     }
 
     proptest! {

@@ -24,7 +24,8 @@ pub const SLOT_BYTES: usize = 4096;
 pub const FILE_BYTES: usize = 2 * SLOT_BYTES;
 
 const MAGIC: &[u8; 8] = b"TWINLOCK";
-const VERSION: u16 = 2;
+/// 3: fingerprints of recovery sets are BLAKE2b.
+const VERSION: u16 = 3;
 const HEADER: usize = 20;
 const CHECKSUM: usize = 8;
 const MAX_SERVICE: usize = 64;
