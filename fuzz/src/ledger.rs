@@ -51,7 +51,7 @@ fn slot(payload: &[u8], sequence: u64) -> Vec<u8> {
     let payload = &payload[..payload.len().min(SLOT_BYTES - 28)];
     let length = u16::try_from(payload.len()).unwrap().to_le_bytes();
     let mut slot =
-        [b"TWINLOCK".as_slice(), &2u16.to_le_bytes(), &length, &sequence.to_le_bytes(), payload].concat();
+        [b"TWINLOCK".as_slice(), &3u16.to_le_bytes(), &length, &sequence.to_le_bytes(), payload].concat();
     slot.extend(crc64(&slot).to_le_bytes());
     slot.resize(SLOT_BYTES, 0);
     slot
