@@ -34,17 +34,47 @@ fn the_module_needs_only_libc_libpam_and_the_loader() {
     assert!(dynamic.contains("libpam.so.0"), "some hosts load the module where no libpam is global");
 }
 
-#[test]
-fn the_module_needs_no_glibc_newer_than_2_34() {
-    let symbols = about_module("objdump", &["-T"]);
-    let versions = symbols.split("GLIBC_").skip(1).map(|rest| {
+/// The versions of glibc that stand in what objdump says of symbols.
+fn versions(symbols: &str) -> impl Iterator<Item = (u32, u32)> {
+    symbols.split("GLIBC_").skip(1).map(|rest| {
         let version: String =
             rest.chars().take_while(|letter| letter.is_ascii_digit() || *letter == '.').collect();
         let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
-    });
-    let newest = versions.max().expect("a version");
+    })
+}
+
+#[test]
+fn the_module_needs_no_glibc_newer_than_2_34() {
+    let newest = versions(&about_module("objdump", &["-T"])).max().expect("a version");
     assert!(newest <= (2, 34), "needs glibc {newest:?}");
+}
+
+/// What is looked up when it is called (docs/decisions/0013) must be there: the loader would have said so, dlsym(3) says null.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn each_function_that_is_looked_up_late_is_in_glibc_2_34() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pam-module/src/ffi/names.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    let late: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("\"twinlock_late ")?.strip_suffix("\","))
+        .collect();
+    assert!(late.len() > 20, "{late:?}");
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let libc = maps.split_whitespace().find(|word| word.ends_with("/libc.so.6")).expect("glibc");
+    let output = Command::new("objdump").args(["-T", libc]).output().expect("binutils");
+    let symbols = String::from_utf8(output.stdout).unwrap();
+    for name in late {
+        // The default version, which dlsym(3) gives: the others stand in brackets.
+        let found = symbols.lines().find(|line| {
+            line.split_whitespace().next_back() == Some(name)
+                && line.contains(" GLIBC_")
+                && !line.contains("(GLIBC_")
+        });
+        let line = found.unwrap_or_else(|| panic!("libc has no {name}"));
+        assert!(versions(line).all(|version| version <= (2, 34)), "{line}");
+    }
 }
 
 /// Each is looked up at every login (docs/decisions/0013).
