@@ -10,6 +10,9 @@
 
 use std::arch::global_asm;
 
+// SAFETY: each symbol has the arguments and the answer of libc's function of its name. What is looked up late gets all
+// arguments that its registers brought, on a stack as it was, and is in every glibc that the module is built for
+// (tests/tests/artefact.rs looks); a call of the kernel's changes rax, rcx and r11 alone, which callers do not count on.
 global_asm!(
     ".section .text.twinlock_names, \"ax\", @progbits",
     // Weak, since the standard library asks for some of them so; it is the only definition that the linker sees.
