@@ -29,15 +29,15 @@ def leaves(machine, screen):
         screen.end()
 
 
-def signs_in(screen, code=None, prompt=PROMPT):
+def signs_in(screen, code=None, prompt=PROMPT, refusals=REFUSALS):
     """Password and, if one is given, a code. Returns whether a shell came."""
     screen.expect("assword: ")
     screen.type(PASSWORD)
     if code:
-        if screen.expect(CODE, prompt, *REFUSALS) != CODE:
+        if screen.expect(CODE, prompt, *refusals) != CODE:
             return False
         screen.type(code)
-    return screen.expect(prompt, CODE, *REFUSALS) == prompt
+    return screen.expect(prompt, CODE, *refusals) == prompt
 
 
 def types(screen, command):
@@ -85,8 +85,8 @@ def becomes(screen, user, code=None):
     """su to another user and back."""
     before = len(screen.sent)
     screen.type(f"su - {user}")
-    # Where SELinux keeps two users apart, not even the shell reads the other's .profile with its prompt.
-    came = signs_in(screen, code, "$ ")
+    # Where SELinux keeps two users apart, the shell may not read the other's .profile: it says so, and has another prompt.
+    came = signs_in(screen, code, "$ ", refusals=["su: "])
     if came:
         screen.type("id -un; exit")
     # What is typed while su ends is lost.
