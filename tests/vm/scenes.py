@@ -3,6 +3,7 @@
 import re
 
 from claims import claim
+from image import USERS
 from logins import PASSWORD, recovery_codes
 from person import enrols
 
@@ -85,13 +86,15 @@ def becomes(screen, user, code=None):
     """su to another user and back."""
     before = len(screen.sent)
     screen.type(f"su - {user}")
-    # Where SELinux keeps two users apart, the shell may not read the other's .profile: it says so, and has another prompt.
-    came = signs_in(screen, code, "$ ", refusals=["su: "])
-    if came:
-        screen.type("id -un; exit")
+    came = False
+    # Where SELinux keeps two users apart, su warns of the home, and the shell cannot read its .profile with the prompt.
+    if signs_in(screen, code, "$ ", refusals=["su: Authentication"]):
+        # su may also have ended with nothing but the caller's own prompt.
+        screen.type(f"echo I am $(id -un).; test $(id -un) != {user} || exit")
+        came = screen.expect(*(f"I am {name}." for name in USERS)) == f"I am {user}."
     # What is typed while su ends is lost.
     screen.expect(PROMPT)
-    return came and f"\n{user}\n" in screen.sent[before:], screen.sent[before:]
+    return came, screen.sent[before:]
 
 
 def verifies(screen, code):
