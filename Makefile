@@ -11,7 +11,8 @@
 #   make test-msrv  builds with the oldest compiler that Cargo.toml promises, in a Debian folder
 #   make test-asan  the module's unsafe room and its logins under AddressSanitizer and LeakSanitizer
 #   make mutants    changes policy and verifier in every small way: a test must notice each
-#   make fuzz       every parser against random input, each for SECONDS_EACH seconds (60); TARGETS="a b" for some
+#   make fuzz       every parser against random input, each for SECONDS_EACH seconds (60); TARGETS="a b" for some;
+#                   SHORT=1 for a minute in all, from one seed
 #   make lint       formatting, clippy, shellcheck, licences and build scripts of crates, unused dependencies
 
 SHELL = /bin/sh
@@ -121,7 +122,7 @@ bench: test-packages-installed build
 .PHONY: fuzz
 fuzz:
 	@packaging/install-packages gcc g++ libc6-dev
-	@CARGO="$(CARGO)" SECONDS_EACH="$(or $(SECONDS_EACH),60)" fuzz/run $(TARGETS)
+	@CARGO="$(CARGO)" SHORT="$(SHORT)" SECONDS_EACH="$(or $(SECONDS_EACH),60)" fuzz/run $(TARGETS)
 
 clean:
 	$(CARGO) clean
