@@ -1,11 +1,12 @@
-//! The policy's texts: policy.toml, drop-ins, a trial. Any text is read without a panic; a broken one is the strictest
-//! policy; and whatever a sound one says of somebody is no looser than what it says once all doubts are settled.
+//! The policy's texts: policy.toml, drop-ins, a trial. Any text is read without a panic, and as the TOML parser reads it; a
+//! broken one is the strictest policy; and whatever a sound one says of somebody is no looser than what it says once all
+//! doubts are settled.
 
 pub mod checks;
 
 use twinlock_policy::{
-    Decision, Moment, Policy, Requirement, SourceFile, Store, Subject, Throttle, TrialState, Unenrolled,
-    compose, policy_text,
+    Decision, Moment, Policy, Requirement, RuleView, SourceFile, Store, Subject, Throttle, TrialState,
+    Unenrolled, compose, policy_text,
 };
 
 use crate::parts::Parts;
@@ -14,6 +15,9 @@ use checks::Groups;
 
 /// Parts policy.toml, trial.toml and two drop-ins from each other.
 const SEPARATOR: &str = "\n=====\n";
+
+/// A byte order mark, which changes nothing and is not plain: a text that begins with it is read by the TOML parser.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Eight bytes that say who logs in, then the texts.
 pub fn run(bytes: &[u8]) -> bool {
@@ -63,12 +67,51 @@ pub fn run(bytes: &[u8]) -> bool {
 
     let policy = Policy::parse(&main, &drop_ins);
     check(&policy, &subject, &groups, &whole);
+    both_readers_agree(&policy, &main, &drop_ins, &subject, &groups);
     if let Some(trial) = &trial {
         with_trial(&policy, &main, &drop_ins, trial, &subject, &groups, &whole);
     }
     can_be_tried(&policy, &main, &drop_ins, &subject, &groups);
     a_mistake_opens_nothing(&policy, &main, &drop_ins, &names);
     policy.faults().is_empty()
+}
+
+/// Texts say the same, at the same places, whichever reader reads them.
+pub fn both_readers_agree(
+    policy: &Policy,
+    main: &SourceFile<'_>,
+    drop_ins: &[SourceFile<'_>],
+    subject: &Subject<'_>,
+    groups: &Groups,
+) {
+    let files: Vec<_> = drop_ins.iter().chain([main]).collect();
+    let marked: Vec<_> =
+        files.iter().map(|file| file.text.clone().map(|text| [MARK, text].concat())).collect();
+    if files.iter().any(|file| file.text.as_ref().is_ok_and(|text| text.starts_with(MARK))) {
+        return;
+    }
+    let mut files: Vec<_> = files
+        .iter()
+        .zip(&marked)
+        .map(|(file, text)| SourceFile { path: file.path, text: text.as_deref().map_err(Clone::clone) })
+        .collect();
+    let Some(main) = files.pop() else { return };
+    let slow = Policy::parse(&main, &files);
+    assert_eq!(policy.faults(), slow.faults(), "the quick reader finds other faults");
+    assert_eq!(policy.warnings(subject.now), slow.warnings(subject.now));
+    assert!(policy.settings() == slow.settings(), "the quick reader reads other settings");
+    assert!(policy.rules().map(all_of).eq(slow.rules().map(all_of)), "the quick reader reads other rules");
+    let [quick, slow] = [policy, &slow].map(|policy| policy.explain(subject, &mut groups.clone()));
+    assert_eq!(quick, slow, "the quick reader decides otherwise");
+}
+
+/// Everything that a rule says, and where.
+fn all_of(rule: RuleView<'_>) -> String {
+    let [users, groups, services]: [Vec<_>; 3] =
+        [rule.users().collect(), rule.groups().collect(), rule.services().collect()];
+    let whom = (users, groups, rule.groups_line(), services, rule.networks());
+    let exempt = (rule.exempt_until(), rule.reason(), rule.approved_by());
+    format!("{:?}", (rule.label(), rule.from(), whom, exempt, rule.settings()))
 }
 
 fn split(bytes: &[u8]) -> Vec<&[u8]> {

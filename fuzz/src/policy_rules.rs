@@ -7,7 +7,10 @@ use twinlock_policy::{Date, Policy, SourceFile, Subject};
 
 use crate::parts::Parts;
 use crate::people::NOW;
-use crate::policy::checks::{self, Groups};
+use crate::policy::{
+    self,
+    checks::{self, Groups},
+};
 
 const USERS: [&str; 3] = ["ana", "bob", "edi"];
 const GROUPS: [&str; 5] = ["erp", "ghost", "slow", "wheel", "edi"];
@@ -47,9 +50,11 @@ pub fn run(bytes: &[u8]) -> bool {
         rule(text, number, &mut parts);
     }
     let file = |path, text| SourceFile { path, text: Ok(text) };
-    let policy =
-        Policy::parse(&file("policy.toml", main.as_bytes()), &[file("policy.d/a.toml", drop_in.as_bytes())]);
+    let files = [file("policy.toml", main.as_bytes()), file("policy.d/a.toml", drop_in.as_bytes())];
+    let [policy_toml, drop_ins @ ..] = &files;
+    let policy = Policy::parse(policy_toml, drop_ins);
     assert_eq!(policy.faults(), [], "{drop_in}---\n{main}");
+    policy::both_readers_agree(&policy, policy_toml, drop_ins, &subject, &groups);
     let decision = policy.decide(&subject, &mut groups.clone());
     assert_eq!(policy.explain(&subject, &mut groups.clone()).decision, decision);
     checks::settled_doubts_are_never_stricter(&policy, &subject, &groups, &main);

@@ -22,6 +22,7 @@ mod lists;
 mod matching;
 mod names;
 mod network;
+mod plain;
 mod policy;
 mod reader;
 mod reason;

@@ -5,6 +5,7 @@ use toml::de::DeTable;
 use crate::decision::Store;
 use crate::fault::Fault;
 use crate::keys::Level;
+use crate::plain;
 use crate::reader::{Key, Reader, Value};
 use crate::rule::Rule;
 use crate::settings::{DEFAULT_ACCOUNT_REQUIRED, Top};
@@ -134,7 +135,8 @@ struct Reading {
 
 impl Reading {
     fn file(&mut self, number: u32, source: &Source, level: Level) {
-        let (document, errors) = DeTable::parse_recoverable(&source.text);
+        let (document, errors) = plain::read(&source.text)
+            .map_or_else(|| DeTable::parse_recoverable(&source.text), |document| (document, Vec::new()));
         let earlier = self.faults.len();
         let mut reader = Reader { file: number, source, faults: &mut self.faults };
         if !errors.is_empty() {
@@ -195,6 +197,7 @@ fn rules(reader: &mut Reader<'_>, key: &Key<'_>, value: &Value<'_>, rules: &mut 
         let mend = "write [[rule]] with two brackets, once for each rule";
         return reader.fault(key.span().start, "rule is not a list of tables", mend);
     };
+    rules.reserve(list.len());
     for (number, item) in (1..).zip(list.iter()) {
         rules.extend(Rule::read(reader, number, item));
     }
