@@ -32,19 +32,21 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Line and column, both from 1, of a byte offset; a byte order mark takes no column.
+/// Line and column, both from 1, of a byte offset.
 pub(crate) fn position(text: &[u8], offset: usize) -> (u32, u32) {
     let before = text.get(..offset).unwrap_or(text);
     let newlines = before.iter().filter(|&&byte| byte == b'\n').count();
-    let in_line = before.rsplit(|&byte| byte == b'\n').next().unwrap_or(before);
-    (u32::try_from(newlines).map_or(u32::MAX, |above| above.saturating_add(1)), column(in_line))
+    let line = u32::try_from(newlines).map_or(u32::MAX, |above| above.saturating_add(1));
+    (line, column(text, offset))
 }
 
-/// The column after what stands before it in its line.
-pub(crate) fn column(before: &[u8]) -> u32 {
-    let before = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
+/// The column of a byte offset within its line, in characters from 1; a byte order mark takes none.
+pub(crate) fn column(text: &[u8], offset: usize) -> u32 {
+    let before = text.get(..offset).unwrap_or(text);
+    let in_line = before.rsplit(|&byte| byte == b'\n').next().unwrap_or(before);
+    let in_line = in_line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(in_line);
     // Continuation bytes of UTF-8 belong to the character before them.
-    let column = before.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() + 1;
+    let column = in_line.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() + 1;
     u32::try_from(column).unwrap_or(u32::MAX)
 }
 

@@ -70,11 +70,12 @@ impl Reader<'_> {
             self.wrong_type(key, value, "a text in quotes");
             return None;
         };
-        if text.trim().is_empty() {
+        if text.chars().all(char::is_whitespace) {
             self.refuse(key, value, "the text is empty");
-        } else if text.chars().any(char::is_control) {
+        } else if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.chars().any(char::is_control)
+        {
             self.refuse(key, value, "the text holds a line break or another control character");
-        } else if text.chars().count() > longest {
+        } else if text.chars().nth(longest).is_some() {
             self.refuse(key, value, format_args!("the text is longer than {longest} characters"));
         } else {
             return Some(self.place(key, text.clone().into_owned()));

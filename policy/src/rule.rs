@@ -85,24 +85,26 @@ impl Rule {
                 _ => reader.unknown(Level::Rule, key),
             }
         }
-        if MATCHERS.iter().all(|matcher| !table.contains_key(*matcher)) {
+        // What was read is there; the table is searched only for what was not.
+        let whom =
+            [rule.users.is_some(), rule.groups.is_some(), rule.services.is_some(), rule.networks.is_some()];
+        if !whom.contains(&true) && MATCHERS.iter().all(|matcher| !table.contains_key(*matcher)) {
             let mend = "add users, groups, services or networks; what holds for everybody stands at the top";
             reader.fault(at, "the rule says nothing about whom it matches", mend);
         }
-        match (exempt.as_ref().map(|set| set.value), table.contains_key("exempt")) {
-            (Some(true), _) => {
-                let place = exempt.and_then(|set| set.place);
+        match exempt {
+            Some(Setting { value: true, place }) => {
+                check_exemption(reader, at, table, &rule, expires.is_some());
                 rule.exempt = expires.map(|expires| Exemption { place, expires });
-                check_exemption(reader, at, table);
             }
-            (Some(false), _) | (None, false) => {
-                if let Some((key, _)) = table.iter().find(|(key, _)| *key.get_ref() == "expires") {
+            // The value of exempt is a fault already.
+            None if table.contains_key("exempt") => {}
+            Some(_) | None => {
+                if let Some((key, _)) = table.get_key_value("expires") {
                     let mend = "add exempt = true, or remove expires: only an exemption ends by itself";
                     reader.fault(key.span().start, "expires stands in a rule that is no exemption", mend);
                 }
             }
-            // The value of exempt is a fault already.
-            (None, true) => {}
         }
         Some(rule)
     }
@@ -140,9 +142,14 @@ fn list<T>(
 }
 
 /// An exemption answers for itself: why, by whose leave, until when; and it demands nothing.
-fn check_exemption(reader: &mut Reader<'_>, at: usize, table: &DeTable<'_>) {
-    for key in ["reason", "approved_by", "expires"] {
-        if !table.contains_key(key) {
+fn check_exemption(reader: &mut Reader<'_>, at: usize, table: &DeTable<'_>, rule: &Rule, expires: bool) {
+    let read = [
+        ("reason", rule.reason.is_some()),
+        ("approved_by", rule.approved_by.is_some()),
+        ("expires", expires),
+    ];
+    for (key, read) in read {
+        if !read && !table.contains_key(key) {
             let mend = format!("add {}", keys::example(key));
             reader.fault(at, format!("the exemption lacks {key}"), mend);
         }

@@ -23,38 +23,39 @@ impl SourceFile<'_> {
     }
 }
 
-/// The text of a file, kept so that lines are counted only when somebody asks about a value; and then once, since a
-/// report asks for every account.
+/// The text of a file, kept so that lines are counted only when somebody asks about a value; and then once, but for
+/// those of the value's own block, since a report asks for every account.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub path: String,
     pub text: String,
-    /// Where each line after the first begins.
-    lines: OnceLock<Vec<usize>>,
+    /// The line ends in each block.
+    ends: OnceLock<Vec<u8>>,
 }
+
+/// So many bytes of text are a block: few enough for one byte to count their line ends, so that sixteen are looked at at
+/// once.
+const BLOCK: usize = 128;
 
 impl Source {
     pub fn new(path: &str, text: &str) -> Source {
-        Source { path: path.to_owned(), text: text.to_owned(), lines: OnceLock::new() }
+        Source { path: path.to_owned(), text: text.to_owned(), ends: OnceLock::new() }
     }
 
     /// Line of a byte offset, from 1.
     pub fn line(&self, offset: usize) -> u32 {
-        let before = self.lines().partition_point(|start| *start <= offset);
-        u32::try_from(before).map_or(u32::MAX, |before| before.saturating_add(1))
+        let text = self.text.as_bytes();
+        let offset = offset.min(text.len());
+        let block = offset / BLOCK;
+        let ends = self.ends.get_or_init(|| text.chunks(BLOCK).map(line_ends).collect());
+        let before: usize = ends.iter().take(block).map(|&ends| usize::from(ends)).sum();
+        let within = text.get(block * BLOCK..offset).map_or(0, line_ends);
+        u32::try_from(before + usize::from(within) + 1).unwrap_or(u32::MAX)
     }
 
     /// Line and column of a byte offset, from 1.
     pub fn position(&self, offset: usize) -> (u32, u32) {
-        let before = self.lines().partition_point(|start| *start <= offset);
-        let start = before.checked_sub(1).and_then(|last| self.lines().get(last)).copied().unwrap_or(0);
-        let text = self.text.as_bytes();
-        let upto = text.get(start..offset).or_else(|| text.get(start..)).unwrap_or_default();
-        (self.line(offset), fault::column(upto))
-    }
-
-    fn lines(&self) -> &[usize] {
-        self.lines.get_or_init(|| self.text.match_indices('\n').map(|(newline, _)| newline + 1).collect())
+        (self.line(offset), fault::column(self.text.as_bytes(), offset))
     }
 
     /// A finding at a byte offset.
@@ -62,6 +63,11 @@ impl Source {
         let (line, column) = self.position(offset);
         Fault { file: self.path.clone(), line: Some(line), column: Some(column), message, mend }
     }
+}
+
+/// The line ends in a block, or in part of one.
+fn line_ends(block: &[u8]) -> u8 {
+    block.iter().map(|&byte| u8::from(byte == b'\n')).fold(0, u8::wrapping_add)
 }
 
 /// Where a value stands: the number of its file within the policy, and the byte offset of its key.
@@ -132,7 +138,12 @@ mod tests {
     fn kept_lines_say_what_counting_says() {
         for text in
             ["", "a", "\n", "a\n\nb = 1\r\n[c]\n", "\u{feff}a = 1\nb = \"\u{e9}\u{e9}\" # x\n", "a\nb"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 1].map(|length| "\n".repeat(length)))
+                .chain(["a = \"\u{e9}\"\n".repeat(BLOCK)])
         {
+            let text = &text;
             let source = Source::new("policy.toml", text);
             for offset in 0..text.len() + 3 {
                 let (line, column) = fault::position(text.as_bytes(), offset);

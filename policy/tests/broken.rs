@@ -74,7 +74,10 @@ const FAULTS: &[(&str, u32, u32, &str, &str)] = &[
     ("require_mfa = true\nissuer = 7\n", 2, 10, "the number 7", "issuer = "),
     ("require_mfa = true\nissuer = \"a:b\"\n", 2, 10, "colon", "issuer = "),
     ("require_mfa = true\nissuer = \" \"\n", 2, 10, "empty", "issuer = "),
+    ("require_mfa = true\nhelp = \"\u{a0}\t\"\n", 2, 8, "empty", "help = "),
     ("require_mfa = true\nhelp = \"a\\nb\"\n", 2, 8, "control character", "help = "),
+    ("require_mfa = true\nhelp = \"a\tb\"\n", 2, 8, "control character", "help = "),
+    ("require_mfa = true\nhelp = \"a\u{85}b\"\n", 2, 8, "control character", "help = "),
     (
         concat!(
             "require_mfa = true\nhelp = \"",
@@ -245,6 +248,25 @@ fn assert_strictest(policy: &Policy, what: &str) {
     let shown: Vec<_> = policy.settings().into_iter().map(|set| (set.key, set.value, set.from)).collect();
     for (key, value) in [("require_mfa", "true"), ("unenrolled", "\"deny\"")] {
         assert!(shown.contains(&(key, value.to_owned(), None)), "{what}: {shown:?}");
+    }
+}
+
+#[test]
+fn what_is_there_and_wrong_is_not_called_missing_as_well() {
+    let exempt = "exempt = true\nreason = \"x\"\napproved_by = \"y\"\nexpires = 2027-03-01\n";
+    let (whom, by_day) = ("users = [\"a\"]\n", "users = [\"a\"]\nexempt = \"yes\"\nexpires = 2027-03-01\n");
+    for rule in [
+        "users = 7\n".to_owned(),
+        "groups = \"a\"\n".to_owned(),
+        "services = true\n".to_owned(),
+        "networks = {}\n".to_owned(),
+        by_day.to_owned(),
+        whom.to_owned() + &exempt.replace("\"x\"", "\"\""),
+        whom.to_owned() + &exempt.replace("\"y\"", "7"),
+        whom.to_owned() + &exempt.replace("2027-03-01", "\"2027-03-01\""),
+    ] {
+        let policy = policy(&format!("require_mfa = true\n[[rule]]\n{rule}"));
+        assert_eq!(policy.faults().len(), 1, "{rule}: {:?}", policy.faults());
     }
 }
 

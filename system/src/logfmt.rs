@@ -107,26 +107,27 @@ fn word(requirement: Requirement) -> &'static str {
 
 /// A value that cannot end its quotes or its line, or change what a terminal shows.
 fn escape(out: &mut String, value: &str, longest: usize) {
-    // Nearly every value.
-    if value.len() <= longest
-        && value.bytes().all(|byte| (b' '..=b'~').contains(&byte) && !matches!(byte, b'"' | b'\\'))
-    {
-        out.push_str(value);
-        return;
-    }
-    for letter in value.chars().take(longest) {
-        match letter {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(letter);
-            }
-            letter if unseen(letter) => {
+    let usual = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    // Letters are counted only where there may be too many.
+    let end = if value.len() > longest { value.char_indices().nth(longest) } else { None };
+    let mut rest = end.map_or(value, |(end, _)| value.get(..end).unwrap_or_default());
+    loop {
+        // Nearly all of every value, in one piece.
+        let length = rest.bytes().position(|byte| !usual(byte)).unwrap_or(rest.len());
+        let (piece, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        out.push_str(piece);
+        let mut letters = behind.chars();
+        match letters.next() {
+            None => break,
+            Some(letter @ ('"' | '\\')) => out.extend(['\\', letter]),
+            Some(letter) if unseen(letter) => {
                 let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
             }
-            letter => out.push(letter),
+            Some(letter) => out.push(letter),
         }
+        rest = letters.as_str();
     }
-    if value.chars().nth(longest).is_some() {
+    if end.is_some() {
         out.push_str("...");
     }
 }
