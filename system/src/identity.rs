@@ -56,9 +56,13 @@ pub fn as_user<T>(user: &User, groups: Groups, act: impl FnOnce() -> T) -> Resul
     Ok(outcome)
 }
 
+/// No user's: as an identity to take it takes none, and tells the one in force (setfsuid(2)).
+const NOBODY: u32 = u32::MAX;
+
 /// The identity to go back to.
 struct Before {
-    groups: Vec<rustix::thread::Gid>,
+    /// None where they already were those that were wanted, as in most hosts.
+    groups: Option<Vec<rustix::thread::Gid>>,
     fsuid: Uid,
     fsgid: Gid,
     restored: bool,
@@ -69,17 +73,20 @@ impl Before {
         let groups = getgroups().map_err(|_| Fault::Identity("getgroups"))?;
         let wanted: Vec<_> =
             wanted.iter().map(|group| rustix::thread::Gid::from_raw(group.as_raw())).collect();
-        // Of this thread alone.
-        set_thread_groups(&wanted).map_err(|_| Fault::Identity("setgroups"))?;
+        let groups = Some(groups).filter(|groups| *groups != wanted);
+        if groups.is_some() {
+            // Of this thread alone.
+            set_thread_groups(&wanted).map_err(|_| Fault::Identity("setgroups"))?;
+        }
         let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
         // The gid first: once the fsuid is the user's, the capability to change the other may be gone.
         let (fsgid, fsuid) = (setfsgid(gid), setfsuid(uid));
         // Where a filter of system calls says -1, nobody's identity is in these; it is still the effective one.
-        let fsgid = if fsgid.as_raw() == u32::MAX { Gid::from_raw(getegid().as_raw()) } else { fsgid };
-        let fsuid = if fsuid.as_raw() == u32::MAX { Uid::from_raw(geteuid().as_raw()) } else { fsuid };
+        let fsgid = if fsgid.as_raw() == NOBODY { Gid::from_raw(getegid().as_raw()) } else { fsgid };
+        let fsuid = if fsuid.as_raw() == NOBODY { Uid::from_raw(geteuid().as_raw()) } else { fsuid };
         let mut before = Self { groups, fsuid, fsgid, restored: false };
-        // These calls report nothing; asking again returns what is in force.
-        if setfsgid(gid) != gid || setfsuid(uid) != uid {
+        // These calls report nothing.
+        if in_force() != (uid, gid) {
             before.restore()?;
             return Err(Fault::Identity("setfsuid"));
         }
@@ -101,9 +108,14 @@ impl Before {
     fn is_restored(&self) -> bool {
         setfsuid(self.fsuid);
         setfsgid(self.fsgid);
-        let groups = set_thread_groups(&self.groups);
-        groups.is_ok() && setfsuid(self.fsuid) == self.fsuid && setfsgid(self.fsgid) == self.fsgid
+        let groups = self.groups.as_deref().map_or(Ok(()), set_thread_groups);
+        groups.is_ok() && in_force() == (self.fsuid, self.fsgid)
     }
+}
+
+/// Fsuid and fsgid of this thread.
+fn in_force() -> (Uid, Gid) {
+    (setfsuid(Uid::from_raw(NOBODY)), setfsgid(Gid::from_raw(NOBODY)))
 }
 
 impl Drop for Before {

@@ -86,6 +86,14 @@ fn the_module_names_few_functions_of_others() {
     assert!(names.len() <= 31, "{} names: {names:?}", names.len());
 }
 
+/// docs/decisions/0015: inside a virtual machine each such question is a trap into the hypervisor.
+#[test]
+fn the_module_asks_the_processor_nothing() {
+    let code = about_module("objdump", &["-d"]);
+    assert!(code.lines().count() > 50_000, "no disassembly: {} lines", code.lines().count());
+    assert!(!code.contains("\tcpuid"), "the module holds CPUID");
+}
+
 #[test]
 fn the_module_is_under_one_megabyte() {
     let size = std::fs::metadata(artefacts::module()).unwrap().len();

@@ -21,6 +21,10 @@ use twinlock_verifier::record::Slots;
 /// Who changes the user, and how often they could.
 const ACTORS: [&str; 5] = ["login", "login from elsewhere", "enrolment", "import", "reset"];
 
+/// How long a round lasts, and for how long at its beginning nobody but users does anything.
+const ROUND: Duration = Duration::from_secs(5);
+const QUIET: Duration = Duration::from_secs(2);
+
 /// What the actors of one round share.
 struct Scene {
     maria: Account,
@@ -35,6 +39,10 @@ struct Scene {
 
 impl Scene {
     fn act(&self, actor: &'static str) {
+        if ["import", "reset"].contains(&actor) {
+            // An enrolment hashes for a while: where everything changed all the time, none would come to its end.
+            std::thread::sleep(QUIET);
+        }
         while !self.ended.load(Ordering::Relaxed) {
             let is_done = match actor {
                 "import" => self.import(),
@@ -189,7 +197,7 @@ fn logins_enrolments_imports_and_resets_of_one_user_at_once_leave_one_state_and_
                 let scene = &scene;
                 threads.spawn(move || scene.act(actor));
             }
-            std::thread::sleep(Duration::from_secs(2));
+            std::thread::sleep(ROUND);
             scene.ended.store(true, Ordering::Relaxed);
         });
         scene.assert_consistent(&host);

@@ -305,7 +305,8 @@ fn privileges_that_do_not_drop_nss_that_fails_and_a_log_that_fails_let_nobody_pa
         host.journal().clear();
         let inject = format!("inject={}", fault.inject);
         let path = fault.path.unwrap_or("/").replace("UID", &account.uid.to_string());
-        let mut strace = vec!["strace", "-o", "/tmp/trace", "-e", &inject];
+        // With groups that a login has to put off and take back.
+        let mut strace = vec!["setpriv", "--groups", "4,27", "strace", "-o", "/tmp/trace", "-e", &inject];
         if fault.path.is_some() {
             strace.extend(["-P", &path]);
         }

@@ -16,6 +16,8 @@ pub const NOW: u64 = 1_893_456_010;
 /// Two minutes later, when a code works again after whatever was damaged was repaired.
 pub const LATER: u64 = NOW + 120;
 pub const CREDENTIAL: &str = ".twinlock/credential.toml";
+/// With groups that a login has to put off and take back.
+const UNDER: [&str; 6] = ["setpriv", "--groups", "4,27", "strace", "-o", "/tmp/trace"];
 
 pub struct Stage {
     pub host: Host,
@@ -64,14 +66,13 @@ impl Stage {
 
     /// The system calls of the hook of this number (0: authenticate, 1: acct_mgmt) of a login.
     pub fn calls(&self, hook: usize, login: impl FnOnce(Dialogue) -> Outcome) -> Vec<Call> {
-        login(self.client().under(&["strace", "-o", "/tmp/trace"]).start());
+        login(self.client().under(&UNDER).start());
         Call::of_hook(&std::fs::read_to_string("/tmp/trace").unwrap(), hook)
     }
 
     /// A login under these arguments of strace, and the trace.
     pub fn disturbed(&self, strace: &[String], login: impl FnOnce(Dialogue) -> Outcome) -> (Outcome, String) {
-        let under = ["strace", "-o", "/tmp/trace"];
-        let under: Vec<&str> = under.into_iter().chain(strace.iter().map(String::as_str)).collect();
+        let under: Vec<&str> = UNDER.into_iter().chain(strace.iter().map(String::as_str)).collect();
         let outcome = login(self.client().under(&under).start());
         (outcome, std::fs::read_to_string("/tmp/trace").unwrap())
     }
