@@ -167,12 +167,17 @@ mod tests {
             ("back\\slash", "back\\\\slash"),
             ("\u{202e}evil", "\\u{202e}evil"),
             ("Jörg", "Jörg"),
+            ("\"J\u{f6}\u{7f}\"", "\\\"J\u{f6}\\u{7f}\\\""),
+            ("", ""),
         ];
         for (value, expected) in cases {
             assert_eq!(escaped(value, LONGEST), expected);
         }
-        let long = "x".repeat(300);
-        assert_eq!(escaped(&long, LONGEST), format!("{}...", "x".repeat(LONGEST)));
+        for letter in ["x", "\u{f6}"] {
+            let longest = letter.repeat(LONGEST);
+            assert_eq!(escaped(&longest, LONGEST), longest);
+            assert_eq!(escaped(&letter.repeat(LONGEST + 1), LONGEST), format!("{longest}..."));
+        }
     }
 
     #[test]
