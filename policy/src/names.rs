@@ -111,6 +111,7 @@ mod tests {
             (Kind::User, "%wheel", false),
             (Kind::Group, "@wheel", false),
             (Kind::Service, "su-l", true),
+            (Kind::Service, "kiosk+till", true),
             (Kind::Service, "SSHD", false),
             (Kind::Service, "/etc/pam.d/sshd", false),
         ] {
