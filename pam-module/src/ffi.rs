@@ -5,7 +5,7 @@
 
 mod allocator;
 mod libpam;
-#[cfg(all(target_arch = "x86_64", not(test)))]
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64", target_env = "gnu", not(test)))]
 mod names;
 
 pub use allocator::WipingAllocator;
