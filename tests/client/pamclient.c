@@ -241,6 +241,17 @@ static void set_signal(const char *text)
         fail(text);
 }
 
+/* NUMBER,NUMBER... */
+static void set_groups(const char *text)
+{
+    gid_t groups[16];
+    size_t count = 0;
+    for (char *end; *text && count < sizeof groups / sizeof *groups; text = *end ? end + 1 : end)
+        groups[count++] = (gid_t)strtoul(text, &end, 10);
+    if (setgroups(count, groups))
+        fail("setgroups");
+}
+
 /* real_only: a setuid program's state, real ids the user's, effective ids root's. */
 static void become(const char *name, int real_only)
 {
@@ -325,12 +336,13 @@ static void print_environment(pam_handle_t *pamh)
 int main(int argc, char **argv)
 {
     enum { SERVICE = 256, USER, RHOST, TTY, RUSER, XDISPLAY, ENV, SETENV, SILENT, DISALLOW_NULL, CHAIN, KEEP_GOING,
-           SETUID, RUID, UMASK, CWD, SIGNAL, LIMIT, CLOSE, LOCALE, ANSWER_INFO, NO_CONVERSATION, REAL_DELAY, REPEAT };
+           SETUID, RUID, GROUPS, UMASK, CWD, SIGNAL, LIMIT, CLOSE, LOCALE, ANSWER_INFO, NO_CONVERSATION, REAL_DELAY, REPEAT };
     static const struct option options[] = {
         {"service", 1, 0, SERVICE}, {"user", 1, 0, USER}, {"rhost", 1, 0, RHOST}, {"tty", 1, 0, TTY},
         {"ruser", 1, 0, RUSER}, {"xdisplay", 1, 0, XDISPLAY}, {"env", 1, 0, ENV}, {"setenv", 1, 0, SETENV},
         {"silent", 0, 0, SILENT}, {"disallow-null", 0, 0, DISALLOW_NULL}, {"chain", 1, 0, CHAIN},
-        {"keep-going", 0, 0, KEEP_GOING}, {"setuid", 1, 0, SETUID}, {"ruid", 1, 0, RUID}, {"umask", 1, 0, UMASK},
+        {"keep-going", 0, 0, KEEP_GOING}, {"setuid", 1, 0, SETUID}, {"ruid", 1, 0, RUID},
+        {"groups", 1, 0, GROUPS}, {"umask", 1, 0, UMASK},
         {"cwd", 1, 0, CWD}, {"signal", 1, 0, SIGNAL}, {"limit", 1, 0, LIMIT}, {"close", 1, 0, CLOSE},
         {"locale", 1, 0, LOCALE}, {"answer-info", 1, 0, ANSWER_INFO}, {"no-conversation", 0, 0, NO_CONVERSATION},
         {"real-delay", 0, 0, REAL_DELAY}, {"repeat", 1, 0, REPEAT}, {0, 0, 0, 0}};
@@ -368,6 +380,7 @@ int main(int argc, char **argv)
         case KEEP_GOING: keep_going = 1; break;
         case SETUID: as_user = optarg; break;
         case RUID: real_user = optarg; break;
+        case GROUPS: set_groups(optarg); break;
         case UMASK: umask((mode_t)strtol(optarg, NULL, 8)); break;
         case CWD:
             if (chdir(optarg))

@@ -118,6 +118,12 @@ impl PamClient {
         self.option("ruid", name)
     }
 
+    /// Supplementary groups: `4,27`.
+    #[must_use]
+    pub fn groups(self, numbers: &str) -> Self {
+        self.option("groups", numbers)
+    }
+
     /// The umask, in octal.
     #[must_use]
     pub fn umask(self, octal: &str) -> Self {

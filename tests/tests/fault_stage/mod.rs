@@ -16,8 +16,7 @@ pub const NOW: u64 = 1_893_456_010;
 /// Two minutes later, when a code works again after whatever was damaged was repaired.
 pub const LATER: u64 = NOW + 120;
 pub const CREDENTIAL: &str = ".twinlock/credential.toml";
-/// With groups that a login has to put off and take back.
-const UNDER: [&str; 6] = ["setpriv", "--groups", "4,27", "strace", "-o", "/tmp/trace"];
+const UNDER: [&str; 3] = ["strace", "-o", "/tmp/trace"];
 
 pub struct Stage {
     pub host: Host,
@@ -39,8 +38,10 @@ impl Stage {
         Self { host, maria }
     }
 
+    /// With groups that a login has to put off and take back.
     pub fn client(&self) -> PamClient {
-        PamClient::new(&self.host, "till").user("maria").rhost("192.0.2.7").clock("@2030-01-01 00:00:10")
+        let client = PamClient::new(&self.host, "till").user("maria").rhost("192.0.2.7").groups("4,27");
+        client.clock("@2030-01-01 00:00:10")
     }
 
     pub fn client_later(&self) -> PamClient {
