@@ -26,12 +26,12 @@ MODULE = target/release/libpam_twinlock.so
 COMMAND = target/release/twinlock
 CHECK = target/release/twinlock-check
 
-# A packager's flags come to those of .cargo/config.toml; as RUSTFLAGS they would be in their place.
+# A packager's flags come to those of .cargo/config.toml; as RUSTFLAGS, even empty ones, they would be in their place.
 ifdef RUSTFLAGS
 TRIPLE := $(shell $(or $(RUSTC),rustc) -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
 export CARGO_TARGET_$(TRIPLE)_RUSTFLAGS := $(RUSTFLAGS)
-unexport RUSTFLAGS
 endif
+unexport RUSTFLAGS
 
 # The date of the build is the date of the sources, so that two builds are the same (reproducible-builds.org).
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)

@@ -22,22 +22,28 @@ fn a_packagers_flags_come_to_the_projects_own_in_make_and_in_packages() {
     host.write("/tmp/stub/cargo", CARGO, 0o755);
     host.write("/tmp/stub/rustc", "#!/bin/sh\necho host: x86_64-unknown-linux-gnu\n", 0o755);
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for (program, arguments, is_package) in [
-        ("make", &["--eval=probe: ; cargo", "probe"][..], false),
-        ("make", &["--eval=probe: ; packaging/build deb", "probe"], true),
-        ("sh", &["packaging/build", "deb"], true),
-    ] {
+    let builds = [
+        ("make", &["--eval=probe: ; cargo", "probe"][..], 0),
+        ("make", &["--eval=probe: ; packaging/build deb", "probe"], 2),
+        ("sh", &["packaging/build", "deb"], 2),
+    ];
+    for (given, (program, arguments, own)) in
+        ["-Cdebuginfo=1", ""].into_iter().flat_map(|given| builds.map(|build| (given, build)))
+    {
         let mut build = process::command(program);
         build.args(arguments).current_dir(top);
         build.env("PATH", "/tmp/stub:/usr/bin:/bin").env("XDG_CACHE_HOME", "/tmp/cache");
-        build.env("CARGO_TARGET_DIR", "/tmp/target").env("RUSTFLAGS", "-Cdebuginfo=1");
+        build.env("CARGO_TARGET_DIR", "/tmp/target").env("RUSTFLAGS", given);
         assert!(!process::run(&mut build).status.success());
-        let flags = std::fs::read_to_string("/tmp/flags").unwrap();
+        let told = std::fs::read_to_string("/tmp/flags").unwrap();
         std::fs::remove_file("/tmp/flags").unwrap();
-        // RUSTFLAGS itself would take the place of those in .cargo/config.toml.
-        let flags = flags.trim_end().strip_prefix("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=");
-        let flags: Vec<_> = flags.expect(program).split_whitespace().collect();
-        assert_eq!(flags[0], "-Cdebuginfo=1", "{program} {arguments:?}: {flags:?}");
-        assert_eq!(flags.len(), if is_package { 3 } else { 1 }, "{flags:?}");
+        let mut flags = Vec::new();
+        for line in told.lines() {
+            // RUSTFLAGS itself, empty or not, would take the place of those in .cargo/config.toml.
+            let line = line.strip_prefix("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS=");
+            flags.extend(line.expect(&told).split_whitespace());
+        }
+        assert!(given.is_empty() || flags[0] == given, "{program} {arguments:?}: {flags:?}");
+        assert_eq!(flags.len(), own + usize::from(!given.is_empty()), "{program} {arguments:?}: {flags:?}");
     }
 }
