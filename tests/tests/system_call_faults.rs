@@ -79,7 +79,9 @@ impl Trial<'_> {
                 || of_the_log && is_descriptor && change.contains("socket:")
                 || self.fault.lasting && (change.ends_with("->-") || change.ends_with("->unreadable"))
                 || self.fault.lasting && change.starts_with("ids(-->")
-                || self.fault.lasting && self.call.name == "setgroups" && change.starts_with("Groups(4 27 ->")
+                || self.fault.lasting
+                    && self.call.line.starts_with("setgroups(2, [4, 27])")
+                    && change.starts_with("Groups(4 27 ->")
         })
     }
 
