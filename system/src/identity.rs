@@ -57,7 +57,7 @@ pub fn as_user<T>(user: &User, groups: Groups, act: impl FnOnce() -> T) -> Resul
 }
 
 /// No user's: as an identity to take it takes none, and tells the one in force (setfsuid(2)).
-const NOBODY: u32 = u32::MAX;
+const NO_ID: u32 = u32::MAX;
 
 /// The identity to go back to.
 struct Before {
@@ -82,8 +82,8 @@ impl Before {
         // The gid first: once the fsuid is the user's, the capability to change the other may be gone.
         let (fsgid, fsuid) = (setfsgid(gid), setfsuid(uid));
         // Where a filter of system calls says -1, nobody's identity is in these; it is still the effective one.
-        let fsgid = if fsgid.as_raw() == NOBODY { Gid::from_raw(getegid().as_raw()) } else { fsgid };
-        let fsuid = if fsuid.as_raw() == NOBODY { Uid::from_raw(geteuid().as_raw()) } else { fsuid };
+        let fsgid = if fsgid.as_raw() == NO_ID { Gid::from_raw(getegid().as_raw()) } else { fsgid };
+        let fsuid = if fsuid.as_raw() == NO_ID { Uid::from_raw(geteuid().as_raw()) } else { fsuid };
         let mut before = Self { groups, fsuid, fsgid, restored: false };
         // These calls report nothing.
         if in_force() != (uid, gid) {
@@ -115,7 +115,7 @@ impl Before {
 
 /// Fsuid and fsgid of this thread.
 fn in_force() -> (Uid, Gid) {
-    (setfsuid(Uid::from_raw(NOBODY)), setfsgid(Gid::from_raw(NOBODY)))
+    (setfsuid(Uid::from_raw(NO_ID)), setfsgid(Gid::from_raw(NO_ID)))
 }
 
 impl Drop for Before {

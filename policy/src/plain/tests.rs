@@ -4,7 +4,11 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use self::damage::{damage, damaged};
 use super::*;
+
+#[path = "../../../tests/shared/damage.rs"]
+mod damage;
 
 /// The policies that logins are measured with.
 #[path = "../../../tests/src/bin/bench/policies.rs"]
@@ -266,31 +270,10 @@ fn policy() -> impl Strategy<Value = String> {
         .prop_map(|lines| lines.into_iter().map(|(line, end)| line + end).collect())
 }
 
-/// Changes of a text: what stands at a place is cut, repeated, or another letter.
-fn damage() -> impl Strategy<Value = (prop::sample::Index, u8, usize, Option<char>)> {
-    (any::<prop::sample::Index>(), 0u8..3, 0usize..40, prop::option::of(letter()))
-}
-
 /// Letters that mean something to TOML, or that it forbids.
 fn letter() -> impl Strategy<Value = char> {
     let nasty = "\"\"\"''[[]]{}#==,..-_+ \t\n\n\r\0\x1b\x7f\\0179tfxTZ:\u{feff}\u{e9}\u{85}\u{2028}";
     prop_oneof![8 => select(nasty.chars().collect::<Vec<_>>()), 1 => any::<char>()]
-}
-
-fn damaged(
-    text: &str,
-    (place, kind, length, letter): (prop::sample::Index, u8, usize, Option<char>),
-) -> String {
-    let letters: Vec<char> = text.chars().collect();
-    let place = place.index(letters.len() + 1);
-    let end = (place + length).min(letters.len());
-    let (before, piece, after) = (&letters[..place], &letters[place..end], &letters[end..]);
-    let piece: Vec<char> = match kind {
-        0 => letter.into_iter().collect(),
-        1 => piece.iter().chain(piece).copied().chain(letter).collect(),
-        _ => letter.into_iter().chain(piece.iter().copied()).collect(),
-    };
-    before.iter().chain(&piece).chain(after).collect()
 }
 
 proptest! {
@@ -305,7 +288,7 @@ proptest! {
     fn a_damaged_policy_is_read_as_toml_reads_it_or_not_at_all(
         large in any::<bool>(),
         text in policy(),
-        changes in prop::collection::vec(damage(), 1..3),
+        changes in prop::collection::vec(damage(letter()), 1..3),
     ) {
         let text = if large { policies::three_rules() } else { text };
         is_plain(&changes.into_iter().fold(text, |text, change| damaged(&text, change)));
